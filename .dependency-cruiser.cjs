@@ -1,0 +1,103 @@
+// The import rules of docs/design, one allow-list a room: a room that is not named here may be imported by nobody.
+// Each rule is proven by a planted violation in test/gates.
+const programs = 'station|service|hub|agent|electron';
+
+/** A room may import itself, the rooms named, Node and packages; any other file of ours is a violation. */
+const only = (name, room, allowed) => ({
+  name,
+  severity: 'error',
+  from: { path: `^src-main/${room}/` },
+  to: {
+    path: '^(src-main|src-renderer|test|scripts)/',
+    pathNot: [`^src-main/${room}/`, ...allowed.map((path) => `^src-main/${path}`)],
+  },
+});
+
+/** A package that only one room may import. */
+const owned = (pkg, rooms) => ({
+  name: `${pkg.replace(/[^a-z0-9]/g, '')}-has-one-owner`,
+  severity: 'error',
+  from: { path: '^(src-main|src-renderer)/', pathNot: rooms.map((room) => `^src-main/${room}/`) },
+  to: { path: `node_modules/${pkg}/` },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    only('base-imports-nothing', 'lib/base', []),
+    only('tpm-is-a-library', 'lib/tpm', ['lib/base/']),
+    only('x509-is-a-library', 'lib/x509', ['lib/base/']),
+    only('dps-is-a-library', 'lib/dps', ['lib/base/', 'lib/tpm/types.ts', 'lib/x509/types.ts']),
+    only('link-is-a-library', 'lib/link', ['lib/base/', 'lib/tpm/types.ts', 'lib/x509/types.ts']),
+    only('sqlite-is-a-library', 'lib/sqlite', ['lib/base/']),
+    only('serial-is-a-library', 'lib/serial', ['lib/base/']),
+    only('listen-is-a-library', 'lib/listen', ['lib/base/']),
+    only('contract-knows-base-only', 'contract', ['lib/base/']),
+    only('station-is-a-stranger', 'station', ['lib/', 'contract/']),
+    only('service-is-a-stranger', 'service', ['lib/']),
+    only('hub-is-a-stranger', 'hub', ['lib/']),
+    only('agent-is-a-stranger', 'agent', ['lib/']),
+    only('electron-is-a-stranger', 'electron', ['lib/', 'contract/']),
+    only('service-core-decides', 'service/core', ['lib/']),
+    ...['http', 'mqtt', 'amqp', 'hub-client', 'store'].map((room) =>
+      only(`service-${room}-imports-core`, `service/${room}`, ['lib/', 'service/core/']),
+    ),
+    only('bench-owns-its-ports', 'station/bench', ['lib/base/', 'contract/', 'station/batches/']),
+    only('batches-own-their-ports', 'station/batches', ['lib/base/', 'contract/']),
+    ...['drivers', 'queue', 'sync', 'signers', 'reports'].map((room) =>
+      only(`station-${room}-implements`, `station/${room}`, [
+        'lib/',
+        'contract/',
+        'station/bench/',
+        'station/batches/',
+      ]),
+    ),
+    {
+      name: 'cli-starts-programs-imports-none',
+      severity: 'error',
+      from: { path: '^src-main/cli' },
+      to: { path: `^src-main/(${programs})/` },
+    },
+    {
+      name: 'electron-only-in-its-shell',
+      severity: 'error',
+      from: { path: '^(src-main|src-renderer)/', pathNot: '^src-main/electron/' },
+      to: { path: 'node_modules/electron/' },
+    },
+    {
+      name: 'renderer-imports-contract-and-itself',
+      severity: 'error',
+      from: { path: '^src-renderer/' },
+      to: { path: '^(src-main|test|scripts)/', pathNot: ['^src-main/contract/', '^src-main/lib/base/'] },
+    },
+    {
+      name: 'screens-are-strangers',
+      severity: 'error',
+      from: { path: '^src-renderer/screens/([^/]+)/' },
+      to: { path: '^src-renderer/screens/', pathNot: '^src-renderer/screens/$1/' },
+    },
+    {
+      name: 'renderer-has-no-node',
+      severity: 'error',
+      from: { path: '^src-renderer/', pathNot: '\\.test\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    owned('better-sqlite3', ['lib/sqlite']),
+    owned('serialport', ['lib/serial']),
+    owned('node-forge', ['lib/x509', 'station/signers']),
+    owned('pkcs11js', ['station/signers']),
+    owned('aedes', ['lib/listen']),
+    owned('rhea', ['lib/listen']),
+    owned('fastify', ['lib/listen']),
+    owned('ws', ['lib/listen']),
+    owned('pg', ['service/store']),
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    exclude: { path: '\\.test\\.ts$' },
+    enhancedResolveOptions: { extensions: ['.ts', '.svelte', '.svelte.ts', '.js', '.mjs', '.cjs', '.json'] },
+  },
+};

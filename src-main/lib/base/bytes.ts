@@ -1,0 +1,130 @@
+/** Bytes without a host: joining, comparing, hexadecimal, base64 (RFC 4648), UTF-8, and a bounds-checked reader. */
+
+const hexDigits = '0123456789abcdef';
+const base64Digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
+const base64Values = new Map(Array.from(base64Digits, (digit, value) => [digit, value]));
+
+export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    joined.set(part, offset);
+    offset += part.length;
+  }
+  return joined;
+}
+
+/** Not for secrets: returns at the first difference. */
+export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, at) => byte === right[at]);
+}
+
+/** Lower case, no separators. */
+export function toHex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += hexDigits.charAt(byte >> 4) + hexDigits.charAt(byte & 15);
+  return text;
+}
+
+/** Undefined when the text is not an even number of hexadecimal digits. */
+export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length % 2 !== 0 || !/^[0-9a-fA-F]*$/.test(text)) return undefined;
+  return Uint8Array.from({ length: text.length / 2 }, (_, at) => Number.parseInt(text.slice(at * 2, at * 2 + 2), 16));
+}
+
+/** RFC 4648 section 4, with padding. */
+export function toBase64(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; at += 3) {
+    const [a = 0, b = 0, c = 0] = bytes.subarray(at, at + 3);
+    const group = (a << 16) | (b << 8) | c;
+    const have = Math.min(3, bytes.length - at);
+    for (let digit = 0; digit < 4; digit += 1) {
+      text += digit <= have ? base64Digits.charAt((group >> (18 - 6 * digit)) & 63) : '=';
+    }
+  }
+  return text;
+}
+
+/** RFC 4648 section 4, strict: padded, no white space, no stray bits. Undefined when it is anything else. */
+export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
+  if (text.length % 4 !== 0) return undefined;
+  const digits = text.replace(/={1,2}$/, '');
+  const bytes = new Uint8Array(Math.floor((digits.length * 6) / 8));
+  let bits = 0;
+  let held = 0;
+  let at = 0;
+  for (const digit of digits) {
+    const value = base64Values.get(digit);
+    if (value === undefined) return undefined;
+    held = ((held << 6) | value) & 0xffff;
+    bits += 6;
+    if (bits >= 8) {
+      bits -= 8;
+      bytes[at] = (held >> bits) & 255;
+      at += 1;
+    }
+  }
+  const strayBits = held & ((1 << bits) - 1);
+  return strayBits === 0 && toBase64(bytes) === text ? bytes : undefined;
+}
+
+export function utf8(text: string): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(text);
+}
+
+/** Undefined when the bytes are not well-formed UTF-8. */
+export function fromUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+export function uint16(value: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of((value >>> 8) & 255, value & 255);
+}
+
+export function uint32(value: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of((value >>> 24) & 255, (value >>> 16) & 255, (value >>> 8) & 255, value & 255);
+}
+
+/** Reads big-endian fields; past the end every read gives undefined and the reader stays where it was. */
+export class ByteReader {
+  readonly #bytes: Uint8Array;
+  #offset = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  get remaining(): number {
+    return this.#bytes.length - this.#offset;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  take(count: number): Uint8Array | undefined {
+    if (count < 0 || count > this.remaining) return undefined;
+    const part = this.#bytes.subarray(this.#offset, this.#offset + count);
+    this.#offset += count;
+    return part;
+  }
+
+  uint8(): number | undefined {
+    return this.take(1)?.[0];
+  }
+
+  uint16(): number | undefined {
+    const part = this.take(2);
+    return part === undefined ? undefined : new DataView(part.buffer, part.byteOffset, 2).getUint16(0);
+  }
+
+  uint32(): number | undefined {
+    const part = this.take(4);
+    return part === undefined ? undefined : new DataView(part.buffer, part.byteOffset, 4).getUint32(0);
+  }
+}

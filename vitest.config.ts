@@ -1,0 +1,32 @@
+/** The suites. `unit` lies beside the code; `exams`, `flows` and `gates` run real parts and therefore one file at a time. */
+import { defineConfig } from 'vitest/config';
+
+const setup = { setupFiles: ['./test/setup.ts'] };
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['src-main/**/*.test.ts', 'src-renderer/**/*.unit.test.ts'], ...setup } },
+      {
+        test: {
+          name: 'exams',
+          include: ['test/exams/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          ...setup,
+        },
+      },
+      {
+        test: {
+          name: 'flows',
+          include: ['test/flows/**/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          ...setup,
+        },
+      },
+      { test: { name: 'gates', include: ['test/gates/**/*.test.ts'], testTimeout: 120_000, ...setup } },
+    ],
+  },
+});
