@@ -1,0 +1,83 @@
+/** Everything a screen or a script may ask of the station: the name, what it sends, what it gets. */
+import { z } from 'zod';
+import {
+  BatchTerms,
+  BatchView,
+  OutboxEntryView,
+  ServiceView,
+  SignerView,
+  SlotView,
+  StationView,
+  UnitView,
+  outboxStates,
+  page,
+  unitStates,
+} from './views.ts';
+
+const Nothing = z.strictObject({});
+const Id = z.string().min(1).max(128);
+const Slot = z.int().min(1).max(16);
+const Paged = { cursor: z.string().max(400).optional(), limit: z.int().min(1).max(200).default(100) };
+
+const call = <Input extends z.ZodType, Output extends z.ZodType>(input: Input, output: Output) => ({ input, output });
+
+export const calls = {
+  'station.get': call(Nothing, StationView),
+  'operator.set': call(z.strictObject({ name: z.string().trim().min(1).max(60) }), StationView),
+
+  'bench.get': call(Nothing, z.object({ slots: z.array(SlotView) })),
+  /** Starts a run. Without a slot: the ready slot whose unit has no verdict yet, lowest number first. */
+  'bench.scan': call(z.strictObject({ text: z.string().min(1).max(200), slot: Slot.optional() }), SlotView),
+  /** The virtual bench scans the label of each virtual unit that has not passed yet. */
+  'bench.scanVirtual': call(Nothing, z.object({ started: z.int() })),
+  /** Ends the run of a slot before its next device write. */
+  'bench.abort': call(z.strictObject({ slot: Slot }), SlotView),
+
+  'batch.list': call(Nothing, z.object({ batches: z.array(BatchView).max(200) })),
+  'batch.open': call(z.strictObject({ terms: BatchTerms }), BatchView),
+  /** Makes an open batch the one that scans belong to. */
+  'batch.select': call(z.strictObject({ batchId: Id }), StationView),
+  'batch.close': call(z.strictObject({ batchId: Id }), BatchView),
+  'batch.report': call(
+    z.strictObject({ batchId: Id, format: z.enum(['csv', 'jsonl']) }),
+    z.object({ path: z.string(), units: z.int() }),
+  ),
+  'unit.list': call(
+    z.strictObject({
+      batchId: Id.optional(),
+      search: z.string().max(128).optional(),
+      state: z.enum(unitStates).optional(),
+      ...Paged,
+    }),
+    page(UnitView),
+  ),
+  'outbox.list': call(z.strictObject({ state: z.enum(outboxStates).optional(), ...Paged }), page(OutboxEntryView)),
+  /** Sends a parked entry again. */
+  'outbox.retry': call(z.strictObject({ entryId: z.int() }), OutboxEntryView),
+  'signer.list': call(Nothing, z.object({ signers: z.array(SignerView) })),
+
+  'service.get': call(Nothing, ServiceView),
+  'service.linkHub': call(
+    z.strictObject({ connectionString: z.string().min(1).max(1_000), weight: z.int().min(1).max(1_000).default(1) }),
+    ServiceView,
+  ),
+  'service.unlinkHub': call(z.strictObject({ hostName: z.string().max(260) }), ServiceView),
+  'service.setPolicy': call(z.strictObject({ allocationPolicy: z.enum(['hashed', 'static']) }), ServiceView),
+  /** Enrolls by hand: a TPM by its EK (base64), X.509 by a certificate (PEM, or the base64 of a .cer file). */
+  'service.enroll': call(
+    z.strictObject({
+      kind: z.enum(['tpm', 'x509', 'x509-group']),
+      key: z.string().max(128).optional(),
+      material: z.string().min(1).max(64_000),
+      deviceId: z.string().max(128).optional(),
+    }),
+    ServiceView,
+  ),
+} as const;
+
+export type Calls = typeof calls;
+export type CallName = keyof Calls;
+export type CallInput<Name extends CallName> = z.input<Calls[Name]['input']>;
+export type CallValue<Name extends CallName> = z.output<Calls[Name]['output']>;
+
+export const callNames = Object.keys(calls) as [CallName, ...CallName[]];

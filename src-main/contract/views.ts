@@ -1,0 +1,228 @@
+/** What a screen may see of the station: read-only pictures, with every time in Unix milliseconds. */
+import { z } from 'zod';
+
+const Id = z.string().min(1).max(128);
+const Text = z.string().max(4_000);
+const TimeMs = z.number().nonnegative();
+const Count = z.int().nonnegative();
+
+export const attestations = ['tpm', 'x509', 'mixed'] as const;
+export const phases = ['connect', 'identify', 'prove', 'write', 'verify', 'commit'] as const;
+export type Phase = (typeof phases)[number];
+export const verdicts = ['pass', 'fail', 'error'] as const;
+export type Verdict = (typeof verdicts)[number];
+/** A unit's life; each state includes the ones before it. `failed` and `interrupted` are its last run's end without a pass. */
+export const unitStates = ['in-work', 'interrupted', 'failed', 'passed', 'enrolled', 'registered', 'seen'] as const;
+export type UnitState = (typeof unitStates)[number];
+export const outboxStates = ['pending', 'sending', 'sent', 'parked'] as const;
+export type OutboxState = (typeof outboxStates)[number];
+
+export const Fault = z.object({ code: z.string(), say: Text, hint: Text });
+export type FaultInView = z.infer<typeof Fault>;
+
+export const PhaseView = z.object({
+  phase: z.enum(phases),
+  state: z.enum(['todo', 'doing', 'done', 'failed']),
+  elapsedMs: z.number().nonnegative().optional(),
+});
+
+export const RunView = z.object({
+  runId: Id,
+  serialNumber: Id,
+  attestation: z.enum(['tpm', 'x509']).optional(),
+  /** `working` until a row is committed; then the verdict that row holds. */
+  state: z.enum(['working', ...verdicts]),
+  phases: z.array(PhaseView),
+  startedMs: TimeMs,
+  endedMs: TimeMs.optional(),
+  /** Median of the last passed runs of this kind on this station; absent until there is one. */
+  typicalMs: z.number().nonnegative().optional(),
+  fault: Fault.optional(),
+  registrationId: Id.optional(),
+  /** What the unit became later, by itself. */
+  unitState: z.enum(unitStates).optional(),
+  hub: z.string().optional(),
+});
+export type RunView = z.infer<typeof RunView>;
+
+export const SlotView = z.object({
+  slot: z.int().min(1).max(16),
+  /** `empty`: no port is bound or nothing is plugged in; `ready`: a unit can be scanned; `lost`: it went away. */
+  port: z.object({ state: z.enum(['empty', 'ready', 'lost']), name: z.string(), fault: Fault.optional() }),
+  /** The current run, or the last one: its verdict stays until the next scan. */
+  run: RunView.optional(),
+  /** The label of the virtual unit plugged into this slot, so that the virtual bench can scan it. */
+  virtualSerialNumber: Id.optional(),
+});
+export type SlotView = z.infer<typeof SlotView>;
+
+export const TargetView = z.object({
+  name: z.string(),
+  idScope: z.string(),
+  /** `draining`: online with entries on their way; `offline`: the service does not answer. */
+  state: z.enum(['starting', 'online', 'draining', 'offline']),
+  pending: Count,
+  parked: Count,
+  sent: Count,
+  sinceMs: TimeMs,
+  fault: Fault.optional(),
+  embedded: z.boolean(),
+});
+export type TargetView = z.infer<typeof TargetView>;
+
+export const StationView = z.object({
+  stationId: Id,
+  version: z.string(),
+  operator: z.string(),
+  target: TargetView,
+  /** The batch that a scan belongs to. */
+  batchId: Id.optional(),
+  slots: z.int().min(1).max(16),
+  virtualBench: z.boolean(),
+});
+export type StationView = z.infer<typeof StationView>;
+
+export const BatchTerms = z.object({
+  name: z.string().trim().min(1).max(80),
+  product: z.string().trim().min(1).max(80),
+  quantity: z.int().min(1).max(100_000),
+  /** `mixed`: each unit by what it offers, a TPM first. */
+  attestation: z.enum(attestations),
+  /** How X.509 units are enrolled; TPM units are always individual. */
+  enrollmentKind: z.enum(['group', 'individual']),
+  signerId: z.string().max(64).optional(),
+  keyAlgorithm: z.enum(['p256', 'rsa2048']),
+  /** `{registrationId}` and `{serialNumber}` are filled in. Only individual enrollments carry it (DPS). */
+  deviceIdTemplate: z.string().min(1).max(128),
+  /** Absent: TPM units by their EK as the SDKs do, X.509 units by their serial number in lower case. */
+  registrationIdTemplate: z.string().min(1).max(128).optional(),
+  /** A JavaScript regular expression the whole serial number must match. */
+  serialPattern: z.string().min(1).max(200),
+  ekCertificatePolicy: z.enum(['require', 'prefer', 'none']),
+  initialTwin: z.string().max(8_000).optional(),
+});
+export type BatchTerms = z.infer<typeof BatchTerms>;
+
+export const BatchView = z.object({
+  batchId: Id,
+  state: z.enum(['open', 'closed']),
+  terms: BatchTerms,
+  openedMs: TimeMs,
+  openedBy: z.string(),
+  closedMs: TimeMs.optional(),
+  counts: z.object({
+    inWork: Count,
+    passed: Count,
+    failed: Count,
+    enrolled: Count,
+    registered: Count,
+    seen: Count,
+    parked: Count,
+  }),
+  /** First-pass yield: units that passed on their first run / units with a verdict; absent with none. */
+  firstPassYield: z.number().min(0).max(1).optional(),
+});
+export type BatchView = z.infer<typeof BatchView>;
+
+export const UnitView = z.object({
+  unitId: Id,
+  batchId: Id,
+  serialNumber: Id,
+  state: z.enum(unitStates),
+  attestation: z.enum(['tpm', 'x509']).optional(),
+  registrationId: Id.optional(),
+  deviceId: Id.optional(),
+  /** SHA-256 of the EK or of the leaf certificate, hexadecimal. */
+  fingerprint: z.string().optional(),
+  hub: z.string().optional(),
+  slot: z.int().optional(),
+  operator: z.string().optional(),
+  runs: Count,
+  firstRunMs: TimeMs.optional(),
+  passedMs: TimeMs.optional(),
+  enrolledMs: TimeMs.optional(),
+  registeredMs: TimeMs.optional(),
+  seenMs: TimeMs.optional(),
+  fault: Fault.optional(),
+});
+export type UnitView = z.infer<typeof UnitView>;
+
+export const OutboxEntryView = z.object({
+  entryId: z.int(),
+  kind: z.enum(['individual', 'group']),
+  /** Registration id, or enrollment group id. */
+  key: Id,
+  serialNumber: z.string().optional(),
+  batchId: Id,
+  state: z.enum(outboxStates),
+  attempts: Count,
+  createdMs: TimeMs,
+  nextDueMs: TimeMs.optional(),
+  sentMs: TimeMs.optional(),
+  fault: Fault.optional(),
+});
+export type OutboxEntryView = z.infer<typeof OutboxEntryView>;
+
+export const SignerView = z.object({
+  signerId: z.string(),
+  commonName: z.string(),
+  issuer: z.string(),
+  algorithm: z.string(),
+  sha256: z.string(),
+  notAfterMs: TimeMs,
+  demonstration: z.boolean(),
+});
+export type SignerView = z.infer<typeof SignerView>;
+
+export const HubDeviceView = z.object({
+  deviceId: z.string(),
+  connected: z.boolean(),
+  authentication: z.string(),
+  lastActivityMs: TimeMs.optional(),
+});
+export const HubView = z.object({
+  hostName: z.string(),
+  weight: z.number(),
+  allocates: z.boolean(),
+  deviceCount: Count,
+  /** The first devices by id; `deviceCount` says how many there are. */
+  devices: z.array(HubDeviceView),
+  fault: Fault.optional(),
+});
+export type HubView = z.infer<typeof HubView>;
+
+export const EnrollmentView = z.object({
+  kind: z.enum(['individual', 'group']),
+  key: z.string(),
+  attestation: z.string(),
+  status: z.string(),
+  deviceId: z.string().optional(),
+  allocationPolicy: z.string().optional(),
+});
+export const RegistrationView = z.object({
+  registrationId: z.string(),
+  deviceId: z.string().optional(),
+  hub: z.string().optional(),
+  status: z.string(),
+  substatus: z.string().optional(),
+  updatedMs: TimeMs,
+  errorMessage: z.string().optional(),
+});
+export const ServiceView = z.object({
+  reachable: z.boolean(),
+  fault: Fault.optional(),
+  idScope: z.string(),
+  host: z.string(),
+  /** Absent where the service does not let itself be asked (a cloud service has its own control plane). */
+  allocationPolicy: z.enum(['hashed', 'static']).optional(),
+  hubs: z.array(HubView),
+  enrollments: z.array(EnrollmentView),
+  registrations: z.array(RegistrationView),
+  enrollmentCount: Count,
+  registrationCount: Count,
+});
+export type ServiceView = z.infer<typeof ServiceView>;
+
+/** A page of something, newest or next in order first; `next` fetches the page after it. */
+export const page = <Item extends z.ZodType>(item: Item) =>
+  z.object({ items: z.array(item).max(200), next: z.string().optional(), total: Count });
