@@ -1,0 +1,155 @@
+/**
+ * What a run needs of the rest of the station. The bench owns these; drivers, signers and the store implement them.
+ * Each method says what is on disk, or on the device, when it resolves.
+ */
+import type { CancelSignal } from '../../lib/base/cancel.ts';
+import type { Fault } from '../../lib/base/fault.ts';
+import type { Result } from '../../lib/base/result.ts';
+import type { Phase } from '../../contract/views.ts';
+import type { Attestation, Batch, RegistrationId, RunId, SerialNumber, UnitId } from '../batches/model.ts';
+
+/** What a unit says of itself before anything is proven. */
+export interface UnitFacts {
+  readonly model: string;
+  readonly firmware: string;
+  /** As the unit's own memory holds it; absent on a blank unit, which has only its label. */
+  readonly serialNumber?: string;
+  readonly attestations: readonly Attestation[];
+}
+
+export interface TpmIdentity {
+  /** TPM2B_PUBLIC, size bytes included, as DPS takes it. */
+  readonly endorsementKey: Uint8Array;
+  readonly storageRootKey: Uint8Array;
+  /** DER, where the TPM holds one. */
+  readonly ekCertificate?: Uint8Array;
+  /** The SDKs' default: base32 of SHA-256 over the endorsement key. */
+  readonly registrationId: string;
+}
+
+export interface DeviceSettings {
+  readonly registrationId: string;
+  readonly idScope: string;
+  /** `host[:port]` of the device API. */
+  readonly endpoint: string;
+}
+
+/** One plugged-in unit, spoken to by one kind of driver. Each call has a bound of its own and ends with a coded fault. */
+export interface UnitDriver {
+  /** Waits until the unit answers; noise and boot chatter are skipped. */
+  connect(signal: CancelSignal): Promise<Result<void>>;
+  facts(): Promise<Result<UnitFacts>>;
+  /** Reads EK and SRK and makes the TPM prove that it holds the EK. */
+  proveTpm(signal: CancelSignal): Promise<Result<TpmIdentity>>;
+  /** Generates the key on the unit, once for a request id, and returns the SHA-256 of its SubjectPublicKeyInfo. */
+  generateKey(requestId: string, algorithm: 'p256' | 'rsa2048'): Promise<Result<Uint8Array>>;
+  /** DER PKCS#10 for the generated key. */
+  createCsr(requestId: string, commonName: string): Promise<Result<Uint8Array>>;
+  /** Resolves with the SHA-256 that the unit acknowledges. */
+  writeCertificates(requestId: string, chain: readonly Uint8Array[]): Promise<Result<Uint8Array>>;
+  /** Empty when the unit holds none. */
+  readCertificates(): Promise<Result<readonly Uint8Array[]>>;
+  writeSettings(requestId: string, settings: DeviceSettings): Promise<Result<Uint8Array>>;
+  readSettings(): Promise<Result<DeviceSettings | undefined>>;
+  /** Lets the unit start its first boot; used by the virtual bench after enrollment. */
+  boot(requestId: string): Promise<Result<void>>;
+  close(): Promise<void>;
+}
+
+/** Checks a unit's certificate request and issues its certificate; the signing key stays behind this port. */
+export interface DeviceSigner {
+  /** Root-ward certificates the unit must send along, nearest first. */
+  readonly chain: readonly Uint8Array[];
+  checkCsr(csr: Uint8Array, registrationId: RegistrationId): Promise<Result<{ readonly publicKeySha256: string }>>;
+  issue(csr: Uint8Array, registrationId: RegistrationId): Promise<Result<Uint8Array>>;
+  /** Validates a chain, leaf first, against this signer; gives the leaf's facts. */
+  validate(
+    chain: readonly Uint8Array[],
+    registrationId: RegistrationId,
+  ): Promise<Result<{ readonly sha256: string; readonly publicKeySha256: string }>>;
+}
+
+/** Hashes, as the platform has them. */
+export interface Digest {
+  sha256(bytes: Uint8Array): Uint8Array;
+}
+
+export const claimKinds = ['serial-number', 'ek', 'public-key', 'registration-id'] as const;
+/** Something that belongs to one unit for ever. `value`: text as it stands, or lower-case hexadecimal of a SHA-256. */
+export interface IdentityClaim {
+  readonly kind: (typeof claimKinds)[number];
+  readonly value: string;
+}
+
+export const steps = ['generate-key', 'write-certificates', 'write-settings'] as const;
+/** One irreversible write to a unit. */
+export type Step = (typeof steps)[number];
+
+export interface Intent {
+  readonly step: Step;
+  /** Sent to the device, which answers a repeat with its first result instead of doing the thing again. */
+  readonly requestId: string;
+  /** SHA-256, lower-case hexadecimal, of what will be written, where that is known before. */
+  readonly sha256?: string;
+}
+
+export interface RunStart {
+  readonly runId: RunId;
+  readonly batch: Batch;
+  readonly slot: number;
+  readonly serialNumber: SerialNumber;
+  readonly operator: string;
+  readonly startedMs: number;
+}
+
+export interface RunBegun {
+  readonly unitId: UnitId;
+  /** 1 for a unit's first run. */
+  readonly runNumber: number;
+  /** Intents of this unit's earlier runs that no later row closed: finish these with the same request ids. */
+  readonly open: readonly Intent[];
+}
+
+/** What a pass puts on disk, in one transaction with its outbox rows. */
+export interface PassRecord {
+  readonly attestation: Attestation;
+  readonly registrationId: RegistrationId;
+  readonly endedMs: number;
+  /** Base64 TPM2B_PUBLIC, for a TPM. */
+  readonly endorsementKey?: string;
+  readonly storageRootKey?: string;
+  /** PEM, leaf first, for X.509. */
+  readonly certificateChain?: string;
+  /** SHA-256 of the EK or of the leaf, lower-case hexadecimal. */
+  readonly fingerprint: string;
+  readonly facts: UnitFacts;
+  readonly phaseMs: Readonly<Partial<Record<Phase, number>>>;
+}
+
+export interface EndRecord {
+  /** `fail`: the unit's fault. `error`: ours, or nobody's; the unit may be tried again as it is. */
+  readonly verdict: 'fail' | 'error';
+  readonly phase: Phase;
+  readonly fault: Fault;
+  readonly endedMs: number;
+}
+
+/** The journal of the bench. When a method resolves with ok, what it says is committed and flushed. */
+export interface BenchJournal {
+  /**
+   * Opens a run for the unit with this serial number. Refuses: `batch-closed`, `batch-full` (quantity reached by other
+   * units), `serial-in-other-batch`, `unit-already-passed` (in this batch, unless the batch reworks).
+   */
+  begin(start: RunStart): Promise<Result<RunBegun>>;
+  /** Refuses with `identity-taken` when another unit holds one of the claims; its detail names that unit. Idempotent. */
+  claim(runId: RunId, claims: readonly IdentityClaim[]): Promise<Result<void>>;
+  /** Before an irreversible write. */
+  intend(runId: RunId, intent: Intent): Promise<Result<void>>;
+  /** After the unit acknowledged it: the intent is closed. */
+  fulfil(runId: RunId, intent: Intent): Promise<Result<void>>;
+  /** The verdict PASS: unit, run, evidence, outbox rows and event in one transaction. */
+  pass(runId: RunId, record: PassRecord): Promise<Result<void>>;
+  end(runId: RunId, record: EndRecord): Promise<Result<void>>;
+  /** Median of the last 50 passed runs of this attestation, undefined without one. */
+  typicalMs(attestation: Attestation): Promise<number | undefined>;
+}
