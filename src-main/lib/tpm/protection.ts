@@ -1,0 +1,44 @@
+/** The two tools under credential protection: KDFa (Part 1, clause 11.4.10.2) and AES-128-CFB with a zero IV. */
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { concatBytes, uint32, utf8 } from '../base/bytes.ts';
+
+const zeroIv = new Uint8Array(16);
+
+export interface KdfInput {
+  readonly key: Uint8Array;
+  readonly label: 'STORAGE' | 'INTEGRITY';
+  readonly contextU?: Uint8Array;
+  /** At most 256: one block of HMAC-SHA256 is all that is ever needed here. */
+  readonly bits: number;
+}
+
+/** One block of KDFa with SHA-256; the label carries its terminating zero. */
+export function kdfa(input: KdfInput): Uint8Array<ArrayBuffer> {
+  if (input.bits > 256) throw new Error('KDFa of more than one block');
+  const message = concatBytes(
+    uint32(1),
+    utf8(input.label),
+    Uint8Array.of(0),
+    input.contextU ?? new Uint8Array(0),
+    uint32(input.bits),
+  );
+  return hmacSha256(input.key, message).slice(0, input.bits / 8);
+}
+
+export function hmacSha256(key: Uint8Array, ...message: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(
+    createHmac('sha256', key)
+      .update(concatBytes(...message))
+      .digest(),
+  );
+}
+
+export function encryptCfb(key: Uint8Array, plain: Uint8Array): Uint8Array<ArrayBuffer> {
+  const cipher = createCipheriv('aes-128-cfb', key, zeroIv);
+  return concatBytes(cipher.update(plain), cipher.final());
+}
+
+export function decryptCfb(key: Uint8Array, encrypted: Uint8Array): Uint8Array<ArrayBuffer> {
+  const decipher = createDecipheriv('aes-128-cfb', key, zeroIv);
+  return concatBytes(decipher.update(encrypted), decipher.final());
+}
