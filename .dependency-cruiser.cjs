@@ -32,6 +32,7 @@ module.exports = {
     only('link-is-a-library', 'lib/link', ['lib/base/', 'lib/tpm/types.ts', 'lib/x509/types.ts']),
     only('sqlite-is-a-library', 'lib/sqlite', ['lib/base/']),
     only('serial-is-a-library', 'lib/serial', ['lib/base/']),
+    only('process-is-a-library', 'lib/process', ['lib/base/']),
     only('listen-is-a-library', 'lib/listen', ['lib/base/']),
     only('contract-knows-base-only', 'contract', ['lib/base/']),
     only('station-is-a-stranger', 'station', ['lib/', 'contract/']),
@@ -45,7 +46,7 @@ module.exports = {
     ),
     only('bench-owns-its-ports', 'station/bench', ['lib/base/', 'contract/', 'station/batches/']),
     only('batches-own-their-ports', 'station/batches', ['lib/base/', 'contract/']),
-    ...['drivers', 'queue', 'sync', 'signers', 'reports'].map((room) =>
+    ...['drivers', 'queue', 'sync', 'signers', 'reports', 'embedded', 'desk'].map((room) =>
       only(`station-${room}-implements`, `station/${room}`, [
         'lib/',
         'contract/',

@@ -41,15 +41,15 @@ export interface UnitDriver {
   facts(): Promise<Result<UnitFacts>>;
   /** Reads EK and SRK and makes the TPM prove that it holds the EK. */
   proveTpm(signal: CancelSignal): Promise<Result<TpmIdentity>>;
-  /** Generates the key on the unit, once for a request id, and returns the SHA-256 of its SubjectPublicKeyInfo. */
-  generateKey(requestId: string, algorithm: 'p256' | 'rsa2048'): Promise<Result<Uint8Array>>;
+  /** Generates the key on the unit, once for a request id. */
+  generateKey(requestId: string, algorithm: 'p256' | 'rsa2048'): Promise<Result<void>>;
   /** DER PKCS#10 for the generated key. */
   createCsr(requestId: string, commonName: string): Promise<Result<Uint8Array>>;
-  /** Resolves with the SHA-256 that the unit acknowledges. */
-  writeCertificates(requestId: string, chain: readonly Uint8Array[]): Promise<Result<Uint8Array>>;
+  /** Resolves when the unit acknowledged that it holds exactly this. */
+  writeCertificates(requestId: string, chain: readonly Uint8Array[]): Promise<Result<void>>;
   /** Empty when the unit holds none. */
   readCertificates(): Promise<Result<readonly Uint8Array[]>>;
-  writeSettings(requestId: string, settings: DeviceSettings): Promise<Result<Uint8Array>>;
+  writeSettings(requestId: string, settings: DeviceSettings): Promise<Result<void>>;
   readSettings(): Promise<Result<DeviceSettings | undefined>>;
   /** Lets the unit start its first boot; used by the virtual bench after enrollment. */
   boot(requestId: string): Promise<Result<void>>;
@@ -67,6 +67,11 @@ export interface DeviceSigner {
     chain: readonly Uint8Array[],
     registrationId: RegistrationId,
   ): Promise<Result<{ readonly sha256: string; readonly publicKeySha256: string }>>;
+}
+
+/** Judges a TPM's endorsement certificate by the batch's policy; ok also where the policy does not ask for one. */
+export interface EndorsementCheck {
+  check(identity: TpmIdentity, policy: Batch['terms']['ekCertificatePolicy']): Promise<Result<void>>;
 }
 
 /** Hashes, as the platform has them. */

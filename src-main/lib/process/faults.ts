@@ -1,0 +1,16 @@
+import { faultMaker } from '../base/fault.ts';
+
+export const processFault = faultMaker({
+  'program-ended': {
+    say: 'The {program} program ended before it was ready (exit code {code}).',
+    hint: 'Read the last lines it printed above; start it alone to see more.',
+  },
+  'program-slow': {
+    say: 'The {program} program was not ready after {seconds} seconds.',
+    hint: 'Look whether the machine is overloaded, then start again.',
+  },
+  'ready-file-garbled': {
+    say: 'What the {program} program wrote when it was ready cannot be read.',
+    hint: 'Update all parts of Benchline together.',
+  },
+});

@@ -1,0 +1,273 @@
+/** The slots of one bench: each takes a scan, runs its unit, and keeps the verdict until the next scan. */
+import type { Clock } from '../../lib/base/clock.ts';
+import type { Fault } from '../../lib/base/fault.ts';
+import type { Log } from '../../lib/base/log.ts';
+import type { Random } from '../../lib/base/random.ts';
+import { type Result, failed, ok } from '../../lib/base/result.ts';
+import type { Phase, SlotView, UnitState } from '../../contract/views.ts';
+import type { Batch, RunId, SerialNumber } from '../batches/model.ts';
+import { benchFault, verdictOf } from './faults.ts';
+import type { BenchJournal, DeviceSigner, Digest, EndorsementCheck, RunBegun, UnitDriver } from './ports.ts';
+import { type RunOutcome, provision } from './run.ts';
+import { type SlotEvent, nextSlot } from './slot.ts';
+import { createStopper, type Stopper } from './stopper.ts';
+
+/** A unit that takes longer is taken for hung: RSA key generation and a slow TPM together stay below two minutes. */
+const runLimitMs = 300_000;
+
+export interface BenchSlot {
+  readonly slot: number;
+  readonly name: string;
+  readonly virtualSerialNumber?: string;
+  /** Opens the port and gives the driver that talks over it. */
+  open(): Promise<Result<UnitDriver>>;
+}
+
+export interface BenchParts {
+  readonly slots: readonly BenchSlot[];
+  readonly journal: BenchJournal;
+  readonly endorsement: EndorsementCheck;
+  readonly digest: Digest;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  signerFor(batch: Batch): DeviceSigner | undefined;
+  target(): { readonly idScope: string; readonly endpoint: string };
+  onSlot(view: SlotView): void;
+}
+
+export interface RunRequest {
+  readonly batch: Batch;
+  readonly serialNumber: SerialNumber;
+  readonly operator: string;
+  /** The slot the technician chose; without it the bench chooses. */
+  readonly slot?: number;
+}
+
+export interface Bench {
+  slots(): readonly SlotView[];
+  /** Resolves when the run has begun: its row is on disk. The verdict comes by `onSlot`. */
+  start(request: RunRequest): Promise<Result<SlotView>>;
+  abort(slot: number): Result<SlotView>;
+  plugged(slot: number, isPresent: boolean): void;
+  /** Tells the slot that still shows this unit what became of it. */
+  lives(serialNumber: string, unitState: UnitState, hub?: string): void;
+  /** Lets a passed unit that is still plugged in start its first boot. */
+  boot(slot: number): Promise<Result<void>>;
+  /** Aborts what runs, and waits until every run has ended in a row. */
+  close(): Promise<void>;
+}
+
+interface SlotState {
+  readonly bench: BenchSlot;
+  view: SlotView;
+  running: { readonly stopper: Stopper; readonly done: Promise<void> } | undefined;
+}
+
+export function createBench(parts: BenchParts): Bench {
+  const states = new Map(parts.slots.map((slot) => [slot.slot, freshSlot(slot)]));
+  const show = (state: SlotState, event: SlotEvent): void => {
+    state.view = nextSlot(state.view, event);
+    parts.onSlot(state.view);
+  };
+  return Object.freeze({
+    slots: () => [...states.values()].map((state) => state.view),
+    start: (request) => start(parts, states, show, request),
+    abort: (slot) => {
+      const state = states.get(slot);
+      if (state === undefined) return failed(unknownSlot(states, slot));
+      state.running?.stopper.stop(benchFault('run-aborted'));
+      return ok(state.view);
+    },
+    plugged: (slot, isPresent) => {
+      const state = states.get(slot);
+      if (state === undefined || (state.view.port.state === 'ready') === isPresent) return;
+      show(state, isPresent ? { at: 'plugged', name: state.bench.name } : { at: 'unplugged' });
+    },
+    lives: (serialNumber, unitState, hub) => {
+      const state = [...states.values()].find((one) => one.view.run?.serialNumber === serialNumber);
+      if (state?.view.run?.state !== 'pass') return;
+      show(state, hub === undefined ? { at: 'lives', unitState } : { at: 'lives', unitState, hub });
+    },
+    boot: (slot) => boot(parts, states, slot),
+    close: async () => {
+      const running = [...states.values()].flatMap((state) => (state.running === undefined ? [] : [state.running]));
+      for (const run of running) run.stopper.stop(benchFault('station-restarted'));
+      await Promise.all(running.map((run) => run.done));
+    },
+  } satisfies Bench);
+}
+
+type Show = (state: SlotState, event: SlotEvent) => void;
+type States = ReadonlyMap<number, SlotState>;
+
+function freshSlot(bench: BenchSlot): SlotState {
+  const port = { state: 'empty' as const, name: bench.name };
+  const { virtualSerialNumber } = bench;
+  const view = { slot: bench.slot, port, ...(virtualSerialNumber === undefined ? {} : { virtualSerialNumber }) };
+  return { bench, view, running: undefined };
+}
+
+function unknownSlot(states: States, slot: number): Fault {
+  return benchFault('slot-unknown', { slot, slots: states.size });
+}
+
+async function start(parts: BenchParts, states: States, show: Show, request: RunRequest): Promise<Result<SlotView>> {
+  const chosen = choose(states, request);
+  if (!chosen.ok) return chosen;
+  const state = chosen.value;
+  const runId = parts.random.uuid() as RunId;
+  const stopper = createStopper();
+  let settle: () => void = () => undefined;
+  // Taken before the journal is asked: a second scan meanwhile finds the slot busy.
+  state.running = { stopper, done: new Promise((resolve) => (settle = resolve)) };
+  const startedMs = parts.clock.nowMs();
+  const { batch, serialNumber, operator } = request;
+  show(state, { at: 'begun', runId, serialNumber, nowMs: startedMs });
+  const begun = await parts.journal.begin({ runId, batch, slot: state.bench.slot, serialNumber, operator, startedMs });
+  const finish = (): void => {
+    state.running = undefined;
+    settle();
+  };
+  if (!begun.ok) {
+    show(state, { at: 'ended', verdict: verdictOf(begun.fault), nowMs: parts.clock.nowMs(), fault: begun.fault });
+    finish();
+    return begun;
+  }
+  void runUnit(parts, show, { state, request, runId, begun: begun.value, stopper }).finally(finish);
+  return ok(state.view);
+}
+
+interface Running {
+  readonly state: SlotState;
+  readonly request: RunRequest;
+  readonly runId: RunId;
+  readonly begun: RunBegun;
+  readonly stopper: Stopper;
+}
+
+async function runUnit(parts: BenchParts, show: Show, running: Running): Promise<void> {
+  const { state, request, runId, stopper } = running;
+  const cancelLimit = parts.clock.after(runLimitMs, () => {
+    stopper.stop(benchFault('run-too-long', { limitSeconds: runLimitMs / 1_000 }));
+  });
+  let phaseStartedMs = parts.clock.monotonicMs();
+  const onPhase = (phase: Phase): void => {
+    const nowMs = parts.clock.monotonicMs();
+    show(state, { at: 'phase', phase, elapsedMs: Math.round(nowMs - phaseStartedMs) });
+    phaseStartedMs = nowMs;
+  };
+  const outcome = await attempt(parts, running, onPhase).catch((bug: unknown): RunOutcome => {
+    parts.log.error('run-broke', { runId, slot: state.bench.slot, error: String(bug) });
+    return { verdict: 'unfinished', phase: 'connect', fault: benchFault('run-broke') };
+  });
+  cancelLimit();
+  const ended = await recorded(parts, runId, outcome, stopper.reason);
+  show(state, ended);
+  parts.log.info('run-ended', {
+    runId,
+    slot: state.bench.slot,
+    serialNumber: request.serialNumber,
+    verdict: ended.verdict,
+    fault: ended.fault?.code,
+  });
+  if (ended.verdict !== 'pass') return;
+  const typicalMs = await parts.journal.typicalMs(ended.attestation ?? 'x509');
+  if (typicalMs !== undefined) show(state, { at: 'typical', typicalMs });
+}
+
+async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Phase) => void): Promise<RunOutcome> {
+  const { state, request, runId, begun, stopper } = running;
+  const { batch, serialNumber } = request;
+  onPhase('connect');
+  const typicalMs = await parts.journal.typicalMs(batch.terms.attestation === 'tpm' ? 'tpm' : 'x509');
+  if (typicalMs !== undefined) state.view = nextSlot(state.view, { at: 'typical', typicalMs });
+  const opened = await state.bench.open();
+  if (!opened.ok) return { verdict: 'unfinished', phase: 'connect', fault: opened.fault };
+  const driver = opened.value;
+  try {
+    const { journal, endorsement, digest, clock, random } = parts;
+    const station = { journal, endorsement, digest, clock, random, signer: parts.signerFor(batch) };
+    const runParts = { ...station, driver, target: parts.target(), onPhase };
+    // A hung unit must not hold the slot: when the run is stopped, the driver is closed under the phase that waits.
+    stopper.signal.addEventListener('abort', () => void driver.close());
+    return await provision({ runId, batch, serialNumber, open: begun.open }, { ...runParts, signal: stopper.signal });
+  } finally {
+    await driver.close();
+  }
+}
+
+type Ended = Extract<SlotEvent, { at: 'ended' }>;
+
+/** The verdict that is shown is the one that was committed: a verdict that cannot be stored is an error. */
+async function recorded(
+  parts: BenchParts,
+  runId: RunId,
+  outcome: RunOutcome,
+  stopReason: Fault | undefined,
+): Promise<Ended> {
+  const nowMs = parts.clock.nowMs();
+  if (outcome.verdict === 'pass') {
+    const { registrationId, attestation } = outcome.record;
+    return { at: 'ended', verdict: 'pass', nowMs, registrationId, attestation };
+  }
+  // What the closed driver says after a stop is only the echo of the stop.
+  const fault = stopReason ?? outcome.fault;
+  const verdict = verdictOf(fault);
+  const stored = await parts.journal.end(runId, { verdict, phase: outcome.phase, fault, endedMs: nowMs });
+  return stored.ok
+    ? { at: 'ended', verdict, nowMs, fault }
+    : { at: 'ended', verdict: 'error', nowMs, fault: stored.fault };
+}
+
+function choose(states: States, request: RunRequest): Result<SlotState> {
+  const all = [...states.values()];
+  const busyElsewhere = all.find(
+    (state) => state.running !== undefined && state.view.run?.serialNumber === request.serialNumber,
+  );
+  if (busyElsewhere !== undefined && busyElsewhere.bench.slot !== request.slot) {
+    const { slot } = busyElsewhere.bench;
+    return failed(benchFault('serial-in-work', { serialNumber: request.serialNumber, slot }));
+  }
+  const labelled = all.find((state) => state.bench.virtualSerialNumber === request.serialNumber);
+  const state = request.slot === undefined ? (labelled ?? nextReady(all)) : states.get(request.slot);
+  if (state === undefined) {
+    const fault = request.slot === undefined ? benchFault('slot-none-ready') : unknownSlot(states, request.slot);
+    return failed(fault);
+  }
+  const { slot } = state.bench;
+  if (state.running !== undefined) {
+    return failed(benchFault('slot-busy', { slot, serialNumber: state.view.run?.serialNumber ?? '' }));
+  }
+  if (state.view.port.state !== 'ready') return failed(benchFault('slot-empty', { slot }));
+  return ok(state);
+}
+
+/** A slot without a verdict first, then one whose unit did not pass, then one whose passed unit may be swapped. */
+function nextReady(all: readonly SlotState[]): SlotState | undefined {
+  const ready = all.filter((state) => state.running === undefined && state.view.port.state === 'ready');
+  const rank = (state: SlotState): number =>
+    state.view.run === undefined ? 0 : state.view.run.state === 'pass' ? 2 : 1;
+  return ready.sort((a, b) => rank(a) - rank(b) || a.bench.slot - b.bench.slot)[0];
+}
+
+async function boot(parts: BenchParts, states: States, slot: number): Promise<Result<void>> {
+  const state = states.get(slot);
+  if (state === undefined) return failed(unknownSlot(states, slot));
+  if (state.running !== undefined) {
+    return failed(benchFault('slot-busy', { slot, serialNumber: state.view.run?.serialNumber ?? '' }));
+  }
+  const opened = await state.bench.open();
+  if (!opened.ok) return opened;
+  const stopper = createStopper();
+  const cancelLimit = parts.clock.after(runLimitMs, () => {
+    stopper.stop(benchFault('run-aborted'));
+  });
+  try {
+    const connected = await opened.value.connect(stopper.signal);
+    return connected.ok ? await opened.value.boot(parts.random.uuid()) : connected;
+  } finally {
+    cancelLimit();
+    await opened.value.close();
+  }
+}

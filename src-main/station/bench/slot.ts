@@ -1,0 +1,89 @@
+/** What one slot shows: a pure table from (view, event) to the next view. */
+import { unreachable } from '../../lib/base/result.ts';
+import type { Fault } from '../../lib/base/fault.ts';
+import { type Phase, type RunView, type SlotView, type UnitState, type Verdict, phases } from '../../contract/views.ts';
+import type { Attestation, RunId, SerialNumber } from '../batches/model.ts';
+
+export type SlotEvent =
+  | { readonly at: 'plugged'; readonly name: string }
+  | { readonly at: 'unplugged' }
+  | { readonly at: 'lost'; readonly fault: Fault }
+  | { readonly at: 'begun'; readonly runId: RunId; readonly serialNumber: SerialNumber; readonly nowMs: number }
+  | { readonly at: 'typical'; readonly typicalMs: number }
+  | { readonly at: 'phase'; readonly phase: Phase; readonly elapsedMs: number }
+  | {
+      readonly at: 'ended';
+      readonly verdict: Verdict;
+      readonly nowMs: number;
+      readonly fault?: Fault;
+      readonly registrationId?: string;
+      readonly attestation?: Attestation;
+    }
+  | { readonly at: 'lives'; readonly unitState: UnitState; readonly hub?: string };
+
+export function nextSlot(slot: SlotView, event: SlotEvent): SlotView {
+  switch (event.at) {
+    case 'plugged':
+      return { ...slot, port: { state: 'ready', name: event.name } };
+    case 'unplugged':
+      return { ...slot, port: { state: 'empty', name: slot.port.name } };
+    case 'lost':
+      return { ...slot, port: { state: 'lost', name: slot.port.name, fault: shown(event.fault) } };
+    case 'begun':
+      return { ...slot, run: begun(event) };
+    case 'typical':
+      return onRun(slot, (run) => ({ ...run, typicalMs: event.typicalMs }));
+    case 'phase':
+      return onRun(slot, (run) => ({ ...run, phases: reached(run, event.phase, event.elapsedMs) }));
+    case 'ended':
+      return onRun(slot, (run) => ended(run, event));
+    case 'lives':
+      return onRun(slot, (run) => ({
+        ...run,
+        unitState: event.unitState,
+        ...(event.hub === undefined ? {} : { hub: event.hub }),
+      }));
+    default:
+      return unreachable(event);
+  }
+}
+
+function onRun(slot: SlotView, change: (run: RunView) => RunView): SlotView {
+  return slot.run === undefined ? slot : { ...slot, run: change(slot.run) };
+}
+
+function begun(event: Extract<SlotEvent, { at: 'begun' }>): RunView {
+  return {
+    runId: event.runId,
+    serialNumber: event.serialNumber,
+    state: 'working',
+    startedMs: event.nowMs,
+    phases: phases.map((phase) => ({ phase, state: 'todo' })),
+  };
+}
+
+function reached(run: RunView, phase: Phase, elapsedMs: number): RunView['phases'] {
+  const reachedAt = phases.indexOf(phase);
+  return run.phases.map((row, at) => {
+    if (at < reachedAt) return row.state === 'doing' ? { ...row, state: 'done', elapsedMs } : { ...row, state: 'done' };
+    return at === reachedAt ? { ...row, state: 'doing' } : row;
+  });
+}
+
+function ended(run: RunView, event: Extract<SlotEvent, { at: 'ended' }>): RunView {
+  const lastState = event.verdict === 'pass' ? 'done' : 'failed';
+  return {
+    ...run,
+    state: event.verdict,
+    endedMs: event.nowMs,
+    phases: run.phases.map((row) => (row.state === 'doing' ? { ...row, state: lastState } : row)),
+    ...(event.fault === undefined ? {} : { fault: shown(event.fault) }),
+    ...(event.registrationId === undefined ? {} : { registrationId: event.registrationId }),
+    ...(event.attestation === undefined ? {} : { attestation: event.attestation }),
+    ...(event.verdict === 'pass' ? { unitState: 'passed' as const } : {}),
+  };
+}
+
+function shown(fault: Fault): { code: string; say: string; hint: string } {
+  return { code: fault.code, say: fault.say, hint: fault.hint };
+}
