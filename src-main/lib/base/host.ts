@@ -47,3 +47,10 @@ export function isoTime(ms: number): string {
   // eslint-disable-next-line no-restricted-globals -- formats a time that came from the clock
   return new Date(ms).toISOString();
 }
+
+/** Milliseconds of an ISO 8601 time or of an HTTP date (RFC 9110 section 5.6.7); undefined when it is neither. */
+export function timeOf(text: string): number | undefined {
+  // eslint-disable-next-line no-restricted-globals -- reads a time that somebody else wrote
+  const ms = Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}

@@ -1,0 +1,123 @@
+/** Our own admin API under /benchline/v1/: what a cloud's control plane does for DPS (linked hubs, policy, counts). */
+import { z } from 'zod';
+import type { CancelSignal } from '../base/cancel.ts';
+import { ok, type Result } from '../base/result.ts';
+import {
+  createSignedCaller,
+  parsed,
+  type Page,
+  type PageRequest,
+  type ServiceClientOptions,
+  type ServiceClientParts,
+} from './service-client.ts';
+
+/** The policies a whole service may have (dps-wire 8.2) of those this version carries out. */
+export const serviceAllocationPolicies = ['hashed', 'static'] as const;
+export type ServiceAllocationPolicy = (typeof serviceAllocationPolicies)[number];
+
+export const linkedHubRequest = z.object({
+  /** Of a policy that may write the registry (dps-wire 8.1); verified against the hub before it is accepted. */
+  connectionString: z.string().max(2_048),
+  /** dps-wire 8.1: 1 to 1,000. */
+  allocationWeight: z.int().min(1).max(1_000).optional(),
+  applyAllocationPolicy: z.boolean().optional(),
+});
+export type LinkedHubRequest = z.infer<typeof linkedHubRequest>;
+
+export const linkedHubView = z.object({
+  hostName: z.string(),
+  allocationWeight: z.number(),
+  applyAllocationPolicy: z.boolean(),
+});
+export type LinkedHubView = z.infer<typeof linkedHubView>;
+
+export const hubDeviceView = z.object({
+  deviceId: z.string(),
+  authenticationType: z.string(),
+  status: z.string(),
+  connectionState: z.string(),
+  lastActivityTime: z.string().nullable(),
+});
+export type HubDeviceView = z.infer<typeof hubDeviceView>;
+
+export const serviceCounts = z.object({
+  enrollments: z.number(),
+  enrollmentGroups: z.number(),
+  registrations: z.number(),
+  linkedHubs: z.number(),
+});
+export type ServiceCounts = z.infer<typeof serviceCounts>;
+
+export const registrationRow = z.object({
+  registrationId: z.string(),
+  status: z.string(),
+  assignedHub: z.string().nullable(),
+  deviceId: z.string().nullable(),
+  substatus: z.string().nullable(),
+  errorMessage: z.string().nullable(),
+  lastUpdatedDateTimeUtc: z.string(),
+});
+export type RegistrationRow = z.infer<typeof registrationRow>;
+
+export const allocationView = z.object({ policy: z.enum(serviceAllocationPolicies) });
+
+export interface ControlClient {
+  counts(signal?: CancelSignal): Promise<Result<ServiceCounts>>;
+  linkedHubs(signal?: CancelSignal): Promise<Result<readonly LinkedHubView[]>>;
+  /** Links a hub, or changes how it is linked; the host name is the connection string's. */
+  linkHub(hub: LinkedHubRequest, signal?: CancelSignal): Promise<Result<LinkedHubView>>;
+  /** Devices that are there stay there (dps-wire 8.2). */
+  unlinkHub(hostName: string, signal?: CancelSignal): Promise<Result<void>>;
+  /** As the hub's own registry gives them. */
+  devicesOfHub(hostName: string, signal?: CancelSignal): Promise<Result<readonly HubDeviceView[]>>;
+  registrations(page?: PageRequest): Promise<Result<Page<RegistrationRow>>>;
+  allocationPolicy(signal?: CancelSignal): Promise<Result<ServiceAllocationPolicy>>;
+  setAllocationPolicy(policy: ServiceAllocationPolicy, signal?: CancelSignal): Promise<Result<void>>;
+  close(): void;
+}
+
+const root = '/benchline/v1';
+
+export function createControlClient(options: ServiceClientOptions, parts: ServiceClientParts): ControlClient {
+  const caller = createSignedCaller(options, parts);
+  const get = async <T>(path: string, schema: z.ZodType<T>, signal: CancelSignal | undefined): Promise<Result<T>> => {
+    const reply = await caller.call({ method: 'GET', path: root + path, signal });
+    return reply.ok ? parsed(caller, schema, reply.value.json) : reply;
+  };
+  const hubPath = (hostName: string): string => `/linkedHubs/${encodeURIComponent(hostName)}`;
+  return {
+    counts: (signal) => get('/counts', serviceCounts, signal),
+    linkedHubs: (signal) => get('/linkedHubs', linkedHubView.array(), signal),
+    async linkHub(hub, signal) {
+      const reply = await caller.call({ method: 'PUT', path: `${root}/linkedHubs`, json: hub, signal });
+      return reply.ok ? parsed(caller, linkedHubView, reply.value.json) : reply;
+    },
+    async unlinkHub(hostName, signal) {
+      const reply = await caller.call({ method: 'DELETE', path: root + hubPath(hostName), signal });
+      return reply.ok ? ok() : reply;
+    },
+    devicesOfHub: (hostName, signal) => get(`${hubPath(hostName)}/devices`, hubDeviceView.array(), signal),
+    async registrations(page = {}) {
+      const query = new URLSearchParams({
+        ...(page.maxItems === undefined ? {} : { top: String(page.maxItems) }),
+        ...(page.continuation === undefined ? {} : { continuation: page.continuation }),
+      });
+      const path = `${root}/registrations?${query.toString()}`;
+      const reply = await caller.call({ method: 'GET', path, signal: page.signal });
+      if (!reply.ok) return reply;
+      const items = parsed(caller, registrationRow.array(), reply.value.json);
+      return items.ok ? ok({ items: items.value, continuation: reply.value.headers['x-ms-continuation'] }) : items;
+    },
+    async allocationPolicy(signal) {
+      const view = await get('/allocationPolicy', allocationView, signal);
+      return view.ok ? ok(view.value.policy) : view;
+    },
+    async setAllocationPolicy(policy, signal) {
+      const reply = await caller.call({ method: 'PUT', path: `${root}/allocationPolicy`, json: { policy }, signal });
+      return reply.ok ? ok() : reply;
+    },
+    close: () => {
+      caller.close();
+    },
+  };
+}

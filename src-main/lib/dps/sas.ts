@@ -1,0 +1,110 @@
+/** Shared access signatures (dps-wire 1.7 and 7.1): made from a key or a TPM, verified over the raw `sr` text. */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import { fromBase64, toBase64, utf8 } from '../base/bytes.ts';
+import { failed, ok, type Result } from '../base/result.ts';
+import { dpsFault } from './faults.ts';
+
+/** HMAC-SHA256 of the message under a key the caller may not be able to see. */
+export type SasSigner = (message: Uint8Array) => Promise<Result<Uint8Array>>;
+
+export interface SasRequest {
+  /** As it goes into `sr` after percent-encoding, such as `{scope}/registrations/{rid}`. */
+  readonly resource: string;
+  readonly expiresAtS: number;
+  /** `skn`; left out when undefined (a hub device signs without one). */
+  readonly keyName?: string;
+}
+
+/** A policy's or a device's key in base64 as a signer. */
+export function keySigner(key: Uint8Array): SasSigner {
+  return async (message) => ok(hmacSha256(key, message));
+}
+
+export async function createSasToken(request: SasRequest, sign: SasSigner): Promise<Result<string>> {
+  const sr = encodeURIComponent(request.resource);
+  const signature = await sign(utf8(`${sr}\n${request.expiresAtS}`));
+  if (!signature.ok) return signature;
+  const skn = request.keyName === undefined ? '' : `&skn=${encodeURIComponent(request.keyName)}`;
+  const sig = encodeURIComponent(toBase64(signature.value));
+  return ok(`SharedAccessSignature sr=${sr}&sig=${sig}&se=${request.expiresAtS}${skn}`);
+}
+
+export interface SasToken {
+  /** Exactly as received: what was signed. */
+  readonly rawResource: string;
+  /** Percent-decoded once. */
+  readonly resource: string;
+  readonly signature: Uint8Array;
+  readonly expiresAtS: number;
+  /** Empty when absent or empty: some clients leave it out. */
+  readonly keyName: string;
+}
+
+// The longest real token is some 450 characters (a 128-character id, every character encoded, twice that).
+const maxTokenLength = 2_048;
+
+/** Parameters in any order; `skn` may be absent or empty; the scheme word in any case. */
+export function parseSasToken(text: string): Result<SasToken> {
+  const raw = text.length > maxTokenLength ? undefined : parametersOf(text.trim());
+  const token = raw === undefined ? undefined : tokenOf(raw);
+  return token === undefined ? failed(dpsFault('sas-unreadable')) : ok(token);
+}
+
+function parametersOf(text: string): ReadonlyMap<string, string> | undefined {
+  const [, parameters] = /^SharedAccessSignature\s+(\S+)$/i.exec(text) ?? [];
+  const raw = new Map<string, string>();
+  for (const part of parameters?.split('&') ?? []) {
+    const at = part.indexOf('=');
+    if (at < 0 || raw.has(part.slice(0, at))) return undefined;
+    raw.set(part.slice(0, at), part.slice(at + 1));
+  }
+  return raw;
+}
+
+function tokenOf(raw: ReadonlyMap<string, string>): SasToken | undefined {
+  const rawResource = raw.get('sr');
+  const resource = decoded(rawResource);
+  const signature = fromBase64(decoded(raw.get('sig')) ?? '?');
+  const expiry = raw.get('se') ?? '';
+  const keyName = decoded(raw.get('skn') ?? '');
+  if (rawResource === undefined || resource === undefined || keyName === undefined) return undefined;
+  if (signature === undefined || !/^\d{1,12}$/.test(expiry)) return undefined;
+  return { rawResource, resource, signature, expiresAtS: Number(expiry), keyName };
+}
+
+function decoded(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
+export interface SasCheck {
+  /** Any of them may have signed: primary and secondary. */
+  readonly keys: readonly Uint8Array[];
+  readonly nowS: number;
+  /** How far a device's clock may be behind ours. */
+  readonly skewS: number;
+}
+
+// dps-wire 1.7 recommends 5 minutes, which is also what the real service allows.
+export const sasSkewS = 300;
+
+/** Constant time in the signature, and every key is tried. The caller has compared the resource and the key name. */
+export function verifySasToken(token: SasToken, check: SasCheck): Result<void> {
+  const message = utf8(`${token.rawResource}\n${token.expiresAtS}`);
+  let matches = 0;
+  for (const key of check.keys) {
+    const expected = hmacSha256(key, message);
+    const same = token.signature.length === expected.length && timingSafeEqual(token.signature, expected);
+    matches += Number(same);
+  }
+  if (matches === 0) return failed(dpsFault('sas-wrong'));
+  return token.expiresAtS + check.skewS < check.nowS ? failed(dpsFault('sas-expired')) : ok();
+}
+
+export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
+  return new Uint8Array(createHmac('sha256', key).update(message).digest());
+}
