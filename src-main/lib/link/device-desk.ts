@@ -1,0 +1,120 @@
+/** Runs what a request asks for on the device, and reads its objects: parcel contents in, parcel contents out. */
+import { failed, ok, unreachable, type Result } from '../base/result.ts';
+import { decodeMap, textAt } from './cbor-map.ts';
+import { faultOfDevice } from './device-faults.ts';
+import {
+  certificatesHash,
+  decodeChain,
+  decodeSettings,
+  encodeChain,
+  encodeInfo,
+  encodeSettings,
+  encodeStatus,
+  isKeyAlgorithm,
+  objects,
+  requestKinds,
+  settingsHash,
+  type ObjectNumber,
+  type RequestKind,
+} from './messages.ts';
+import type { LinkDevice } from './types.ts';
+
+/** Longest subject common name that X.520 allows (ub-common-name). */
+const maxCommonNameLength = 64;
+
+export function isSupported(device: LinkDevice, kind: RequestKind): boolean {
+  switch (kind) {
+    case requestKinds.tpm:
+      return device.tpmTransmit !== undefined;
+    case requestKinds.generateKey:
+      return device.generateKey !== undefined;
+    case requestKinds.createCsr:
+      return device.createCsr !== undefined;
+    case requestKinds.certificates:
+    case requestKinds.settings:
+    case requestKinds.boot:
+      return true;
+    default:
+      return unreachable(kind);
+  }
+}
+
+export interface DeskOrder {
+  readonly requestId: string;
+  readonly kind: RequestKind;
+  readonly content: Uint8Array;
+}
+
+/** [LINK-6.3] The value of the result, or the device's fault. */
+export async function runOrder(device: LinkDevice, order: DeskOrder): Promise<Result<Uint8Array>> {
+  switch (order.kind) {
+    case requestKinds.tpm:
+      return (await device.tpmTransmit?.(order.content)) ?? unsupported();
+    case requestKinds.generateKey: {
+      const algorithm = decodeMap(order.content)?.get('alg');
+      if (!isKeyAlgorithm(algorithm)) return failed(faultOfDevice('unknown-algorithm'));
+      return (await device.generateKey?.(order.requestId, algorithm)) ?? unsupported();
+    }
+    case requestKinds.createCsr: {
+      const map = decodeMap(order.content);
+      const commonName = map && textAt(map, 'cn', maxCommonNameLength);
+      if (commonName === undefined) return failed(faultOfDevice('bad-subject'));
+      return (await device.createCsr?.(order.requestId, commonName)) ?? unsupported();
+    }
+    case requestKinds.certificates:
+      return storeCertificates(device, order.content);
+    case requestKinds.settings:
+      return storeSettings(device, order.content);
+    case requestKinds.boot: {
+      const booted = await device.boot();
+      return booted.ok ? ok(new Uint8Array(0)) : booted;
+    }
+    default:
+      return unreachable(order.kind);
+  }
+}
+
+/** [LINK-6.7] The answer is the hash of what is read back, not of what arrived. */
+async function storeCertificates(device: LinkDevice, content: Uint8Array): Promise<Result<Uint8Array>> {
+  const chain = decodeChain(content);
+  if (chain === undefined || chain.length === 0) return failed(faultOfDevice('bad-chain'));
+  const stored = await device.storeCertificates(chain);
+  if (!stored.ok) return stored;
+  const held = await device.certificates();
+  return held.ok ? ok(certificatesHash(held.value)) : held;
+}
+
+async function storeSettings(device: LinkDevice, content: Uint8Array): Promise<Result<Uint8Array>> {
+  const settings = decodeSettings(content);
+  if (settings === undefined) return failed(faultOfDevice('bad-settings'));
+  const stored = await device.storeSettings(settings);
+  if (!stored.ok) return stored;
+  const held = await device.settings();
+  if (!held.ok) return held;
+  return held.value === undefined ? failed(faultOfDevice('nothing-held')) : ok(settingsHash(held.value));
+}
+
+/** [LINK-5.1] The content of an object, as it is now. */
+export async function readObject(device: LinkDevice, object: ObjectNumber): Promise<Result<Uint8Array>> {
+  switch (object) {
+    case objects.info:
+      return ok(encodeInfo(await device.info()));
+    case objects.status:
+      return ok(encodeStatus(await device.status()));
+    case objects.certificates: {
+      const held = await device.certificates();
+      return held.ok ? ok(encodeChain(held.value)) : held;
+    }
+    case objects.settings: {
+      const held = await device.settings();
+      if (!held.ok) return held;
+      return ok(held.value === undefined ? new Uint8Array(0) : encodeSettings(held.value));
+    }
+    default:
+      return unreachable(object);
+  }
+}
+
+function unsupported(): Result<never> {
+  return failed(faultOfDevice('unsupported'));
+}
