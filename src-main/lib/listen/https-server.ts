@@ -1,0 +1,127 @@
+/** The HTTPS listener: fastify for the protocol and its bounds, one handler for everything that is asked. */
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Log } from '../base/log.ts';
+import { failed, ok, type Result } from '../base/result.ts';
+import { faultOfListen } from './faults.ts';
+import { tlsPeerOf, type TlsPeer } from './tls-peer.ts';
+import {
+  maxTlsConnections,
+  portOf,
+  tlsServerOptions,
+  type ListenAddress,
+  type Listener,
+  type ServerCredential,
+} from './tls-server.ts';
+
+export interface WebRequest {
+  readonly method: string;
+  /** As on the wire: percent-encoded, without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  /** By its lower-case name. */
+  header(name: string): string | undefined;
+  /** Empty when there was none; a body with GET is passed over (dps-wire 11, rule 17). */
+  readonly body: Uint8Array;
+  readonly peer: TlsPeer;
+}
+
+export interface WebReply {
+  readonly status: number;
+  /** Lower case: some clients compare names byte by byte (dps-wire 1.6). */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** What the listener refuses by itself, so that the program can say it in its API's own words. */
+export type WebRefusal = 'body-too-large' | 'malformed' | 'internal';
+
+export interface HttpsServerOptions extends ListenAddress {
+  readonly credential: ServerCredential;
+  readonly maxBodyBytes: number;
+  readonly log: Log;
+  answer(request: WebRequest): WebReply | Promise<WebReply>;
+  refuse(refusal: WebRefusal): WebReply;
+}
+
+// A device on a slow line still sends its 2 kB within this; nobody may hold a connection with half a request.
+const requestTimeoutMs = 60_000;
+// Polling devices come back every few seconds; keeping the connection spares them a handshake.
+const keepAliveTimeoutMs = 30_000;
+
+export async function listenHttps(options: HttpsServerOptions): Promise<Result<Listener>> {
+  const app = fastify({
+    https: { ...tlsServerOptions(options.credential), maxHeaderSize: 16_384 },
+    bodyLimit: options.maxBodyBytes,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    forceCloseConnections: true,
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    clientErrorHandler: (_error: Error, socket: Socket) => {
+      // No request could be read: there is nobody to answer.
+      socket.destroy();
+    },
+  });
+  app.server.maxConnections = maxTlsConnections;
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
+    done(null, body);
+  });
+  const peers = new WeakMap<Socket, TlsPeer>();
+  app.setNotFoundHandler(async (request, reply) => {
+    send(reply, await options.answer(webRequestOf(request, peers)));
+    return reply;
+  });
+  app.setErrorHandler((error: Error & { readonly statusCode?: number }, _request, reply) => {
+    const refusal = refusalOf(error.statusCode);
+    if (refusal === 'internal') options.log.error('request-failed', { reason: error.message });
+    send(reply, options.refuse(refusal));
+  });
+  try {
+    await app.listen({ host: options.host, port: options.port });
+  } catch (error) {
+    await app.close();
+    return failed(faultOfListen(error instanceof Error ? error : new Error('unknown'), options));
+  }
+  return ok({ port: portOf(app.server.address()), close: () => app.close() });
+}
+
+function refusalOf(status: number | undefined): WebRefusal {
+  if (status === 413) return 'body-too-large';
+  return status !== undefined && status < 500 ? 'malformed' : 'internal';
+}
+
+function webRequestOf(request: FastifyRequest, peers: WeakMap<Socket, TlsPeer>): WebRequest {
+  const { raw } = request;
+  const [path = '/', query = ''] = (raw.url ?? '/').split('?', 2);
+  return {
+    method: raw.method ?? '',
+    path,
+    query: new URLSearchParams(query),
+    header(name) {
+      const value = raw.headers[name];
+      return Array.isArray(value) ? value.join(', ') : value;
+    },
+    body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
+    peer: peerOf(raw.socket, peers),
+  };
+}
+
+/** Read once a connection: the certificates of a connection do not change. */
+function peerOf(socket: Socket, peers: WeakMap<Socket, TlsPeer>): TlsPeer {
+  const known = peers.get(socket);
+  if (known !== undefined) return known;
+  if (!(socket instanceof TLSSocket)) throw new Error('the HTTPS listener speaks TLS alone');
+  const peer = tlsPeerOf(socket);
+  peers.set(socket, peer);
+  return peer;
+}
+
+function send(reply: FastifyReply, answer: WebReply): void {
+  reply.hijack();
+  const { raw } = reply;
+  raw.writeHead(answer.status, { ...answer.headers, 'content-length': String(Buffer.byteLength(answer.body)) });
+  raw.end(answer.body);
+}

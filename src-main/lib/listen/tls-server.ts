@@ -1,0 +1,92 @@
+/**
+ * A TLS listener for devices: it asks for a client certificate, takes none or any, and leaves the judgement to its
+ * program (dps-wire 5.1). Possession of the key is still proven by the handshake itself.
+ */
+import { constants } from 'node:crypto';
+import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import { ok, failed, type Result } from '../base/result.ts';
+import { faultOfListen } from './faults.ts';
+import { tlsPeerOf, type TlsPeer } from './tls-peer.ts';
+
+/** What a listener shows: its certificate with its issuer's, and its key. */
+export interface ServerCredential {
+  readonly certificatePem: string;
+  readonly privateKeyPem: string;
+}
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+}
+
+export interface Listener {
+  /** The one that was bound. */
+  readonly port: number;
+  /** Ends what is open; resolves when the port is free again. */
+  close(): Promise<void>;
+}
+
+// Small devices need seconds for RSA; nobody may hold a half-open connection for longer.
+const handshakeTimeoutMs = 30_000;
+
+// Per listener: below the usual limit of 1,024 open files of a user's process, with two listeners beside it.
+export const maxTlsConnections = 400;
+
+export function tlsServerOptions(credential: ServerCredential): TlsOptions {
+  return {
+    cert: credential.certificatePem,
+    key: credential.privateKeyPem,
+    minVersion: 'TLSv1.2',
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: handshakeTimeoutMs,
+    // No session resumption: a resumed session shows the leaf alone, and a device of a group could not prove itself
+    // again. Without tickets TLS 1.3 falls back to a session cache, and Node keeps none unless it is told how.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}
+
+export interface TlsListenerOptions extends ListenAddress {
+  readonly credential: ServerCredential;
+  /** Takes over the connection, its errors included. */
+  accept(socket: TLSSocket, peer: TlsPeer): void;
+}
+
+export async function listenTls(options: TlsListenerOptions): Promise<Result<Listener>> {
+  const open = new Set<TLSSocket>();
+  const server = createServer(tlsServerOptions(options.credential), (socket) => {
+    open.add(socket);
+    socket.once('close', () => void open.delete(socket));
+    // A reset is an end like any other; whoever accepted it hears of the close.
+    socket.on('error', () => undefined);
+    options.accept(socket, tlsPeerOf(socket));
+  });
+  server.maxConnections = maxTlsConnections;
+  return new Promise((resolve) => {
+    const refuse = (error: Error): void => {
+      resolve(failed(faultOfListen(error, options)));
+    };
+    server.once('error', refuse);
+    server.listen({ host: options.host, port: options.port }, () => {
+      server.off('error', refuse);
+      // After this, an error is one failed accept (no file handles left): the listener goes on.
+      server.on('error', () => undefined);
+      resolve(
+        ok({
+          port: portOf(server.address()),
+          close: () =>
+            new Promise((done) => {
+              server.close(() => done());
+              for (const socket of open) socket.destroy();
+            }),
+        }),
+      );
+    });
+  });
+}
+
+export function portOf(address: ReturnType<ReturnType<typeof createServer>['address']>): number {
+  if (address === null || typeof address === 'string') throw new Error('a TCP listener has a port');
+  return address.port;
+}
