@@ -1,0 +1,99 @@
+/** Who may do what on a hub: services by the policy's key, devices by their key or their certificate. */
+import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
+import { fromBase64, fromHex } from '../lib/base/bytes.ts';
+import type { Clock } from '../lib/base/clock.ts';
+import { parseSasToken, sasSkewS, verifySasToken, type SasToken } from '../lib/dps/sas.ts';
+import type { Device } from './device.ts';
+import type { HubKeys } from './hub-database.ts';
+
+/** The one policy of a virtual hub, named as Azure's all-rights policy. */
+export const policyName = 'iothubowner';
+
+export interface DeviceCredentials {
+  /** The SAS token of the MQTT password, or empty. */
+  readonly token: string;
+  /** DER of the leaf that was presented in the TLS handshake. */
+  readonly certificate: Uint8Array | undefined;
+}
+
+export interface HubAccess {
+  serviceAllowed(authorization: string | undefined): boolean;
+  /** An unknown device takes as long to refuse as a known one with a wrong key. */
+  deviceAllowed(deviceId: string, device: Device | undefined, credentials: DeviceCredentials): boolean;
+}
+
+// A device whose key nobody holds stands in for one that does not exist.
+const nobodysKey = new Uint8Array(32);
+
+export function createAccess(hostName: string, keys: HubKeys, clock: Clock): Readonly<HubAccess> {
+  const policyKeys = keyBytes([keys.primaryKey, keys.secondaryKey]);
+  const nowS = (): number => Math.floor(clock.nowMs() / 1000);
+  const signed = (token: SasToken, by: readonly Uint8Array[]): boolean =>
+    verifySasToken(token, { keys: by, nowS: nowS(), skewS: sasSkewS }).ok;
+
+  const keyAllowed = (deviceId: string, device: Device | undefined, text: string): boolean => {
+    const token = parseSasToken(text);
+    if (!token.ok) return false;
+    const sas = device?.authentication.type === 'sas' ? device.authentication : undefined;
+    const deviceKeys = sas === undefined ? [] : keyBytes([sas.primaryKey, sas.secondaryKey]);
+    const right = signed(token.value, deviceKeys.length === 0 ? [nobodysKey] : deviceKeys);
+    // a device signs without a key name; one would speak of a policy
+    return right && deviceKeys.length > 0 && token.value.keyName === '' && isFor(token.value, hostName, deviceId);
+  };
+
+  return Object.freeze<HubAccess>({
+    serviceAllowed(authorization) {
+      const token = parseSasToken(authorization ?? '');
+      if (!token.ok) return false;
+      const right = signed(token.value, policyKeys);
+      const [host = ''] = token.value.resource.split('/');
+      return right && sameHost(host, hostName) && token.value.keyName.toLowerCase() === policyName;
+    },
+    deviceAllowed(deviceId, device, { token, certificate }) {
+      const proven =
+        token === '' && certificate !== undefined
+          ? device !== undefined && certificateAllowed(device, certificate, clock.nowMs())
+          : keyAllowed(deviceId, device, token);
+      return proven && device?.status === 'enabled';
+    },
+  });
+}
+
+/** `{host}/devices/{deviceId}` (dps-wire section 10.2). */
+function isFor({ resource }: SasToken, hostName: string, deviceId: string): boolean {
+  const [host = '', kind = '', ...id] = resource.split('/');
+  return sameHost(host, hostName) && kind.toLowerCase() === 'devices' && id.join('/') === deviceId;
+}
+
+/** The name with or without a port: an SDK given `host:port` signs both (dps-wire section 11.1). */
+function sameHost(signed: string, hostName: string): boolean {
+  return signed.toLowerCase().replace(/:\d+$/, '') === hostName.toLowerCase();
+}
+
+function keyBytes(keys: readonly string[]): readonly Uint8Array[] {
+  return keys.map((key) => fromBase64(key)).filter((key) => key !== undefined);
+}
+
+/** SHA-1 or SHA-256 of the leaf equals one of the two thumbprints, and the leaf is within its validity. */
+function certificateAllowed(device: Device, der: Uint8Array, nowMs: number): boolean {
+  if (device.authentication.type !== 'selfSigned') return false;
+  const { primaryThumbprint, secondaryThumbprint } = device.authentication;
+  const known = [primaryThumbprint, secondaryThumbprint].some((text) => {
+    const wanted = fromHex(text) ?? new Uint8Array();
+    const shown = createHash(wanted.length === 20 ? 'sha1' : 'sha256')
+      .update(der)
+      .digest();
+    return wanted.length === shown.length && timingSafeEqual(wanted, shown);
+  });
+  return known && withinValidity(der, nowMs);
+}
+
+function withinValidity(der: Uint8Array, nowMs: number): boolean {
+  try {
+    const certificate = new X509Certificate(der);
+    const skewMs = sasSkewS * 1000;
+    return certificate.validFromDate.getTime() - skewMs <= nowMs && nowMs <= certificate.validToDate.getTime() + skewMs;
+  } catch {
+    return false;
+  }
+}

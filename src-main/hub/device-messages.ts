@@ -1,0 +1,48 @@
+/** The last telemetry of each device, so that a person can see that it speaks. Bounded, in memory, never the record. */
+import { fromUtf8, toBase64 } from '../lib/base/bytes.ts';
+import { isoTime } from '../lib/base/host.ts';
+import type { JsonObject } from './json.ts';
+
+export interface DeviceMessage {
+  readonly receivedMs: number;
+  readonly properties: Readonly<Record<string, string>>;
+  readonly payload: Uint8Array;
+}
+
+export interface DeviceMessages {
+  add(deviceId: string, message: DeviceMessage): void;
+  /** Oldest first. */
+  of(deviceId: string): readonly JsonObject[];
+  forget(deviceId: string): void;
+}
+
+// A screen shows a handful; 500 devices of ten messages of 2 kB are at most 10 MB.
+const maxDevices = 500;
+const maxPerDevice = 10;
+const maxShownBytes = 2_048;
+
+export function createDeviceMessages(): Readonly<DeviceMessages> {
+  const kept = new Map<string, readonly DeviceMessage[]>();
+  return Object.freeze<DeviceMessages>({
+    add(deviceId, message) {
+      const before = kept.get(deviceId) ?? [];
+      const shown = { ...message, payload: message.payload.slice(0, maxShownBytes) };
+      // taken out and put back: the map's order is then by last message, and the quietest device leaves first
+      kept.delete(deviceId);
+      kept.set(deviceId, [...before, shown].slice(-maxPerDevice));
+      const [quietest] = kept.keys();
+      if (kept.size > maxDevices && quietest !== undefined) kept.delete(quietest);
+    },
+    of: (deviceId) => (kept.get(deviceId) ?? []).map(messageView),
+    forget: (deviceId) => void kept.delete(deviceId),
+  });
+}
+
+function messageView(message: DeviceMessage): JsonObject {
+  const text = fromUtf8(message.payload);
+  return {
+    receivedTime: isoTime(message.receivedMs),
+    properties: message.properties,
+    ...(text === undefined ? { payloadBase64: toBase64(message.payload) } : { payload: text }),
+  };
+}

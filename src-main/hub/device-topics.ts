@@ -1,0 +1,81 @@
+/** The MQTT topics a device speaks to its hub by (dps-wire section 10.2). */
+
+export type DevicePublish =
+  | { readonly to: 'telemetry'; readonly properties: Readonly<Record<string, string>> }
+  | { readonly to: 'twin-get'; readonly requestId: string }
+  | { readonly to: 'twin-report'; readonly requestId: string };
+
+/** Undefined for what a hub does not take from this device. */
+export function parsePublish(deviceId: string, topic: string): DevicePublish | undefined {
+  const [twinGet, twinReport] = ['$iothub/twin/GET/', '$iothub/twin/PATCH/properties/reported/'];
+  if (topic.startsWith(`${twinGet}?`)) return withRequestId('twin-get', topic.slice(twinGet.length));
+  if (topic.startsWith(`${twinReport}?`)) return withRequestId('twin-report', topic.slice(twinReport.length));
+  // with and without a slash at the end, then the property bag
+  const [, id, bag] = /^devices\/([^/]+)\/messages\/events(?:\/(.*))?$/.exec(topic) ?? [];
+  if (id === undefined || !names(id, deviceId)) return undefined;
+  const properties = parseProperties(bag ?? '');
+  return properties === undefined ? undefined : { to: 'telemetry', properties };
+}
+
+// GUIDs and counters in every SDK; it is echoed, so it has a bound.
+const requestIdPattern = /^\?(?:[^&]*&)*\$rid=([^&#+/]{1,128})(?:&|$)/;
+
+function withRequestId(to: 'twin-get' | 'twin-report', query: string): DevicePublish | undefined {
+  const requestId = requestIdPattern.exec(query)?.[1];
+  return requestId === undefined ? undefined : { to, requestId };
+}
+
+/** `name=value&...`, percent-encoded; a name alone has an empty value. Undefined when it is not well encoded. */
+function parseProperties(bag: string): Readonly<Record<string, string>> | undefined {
+  const text = bag.replace(/^\?/, '').replace(/\/$/, '');
+  try {
+    const pairs = text.split('&').filter((pair) => pair !== '');
+    return Object.fromEntries(
+      pairs.map((pair) => {
+        const [name = '', ...value] = pair.split('=');
+        return [decodeURIComponent(name), decodeURIComponent(value.join('='))];
+      }),
+    );
+  } catch {
+    return undefined;
+  }
+}
+
+export const twinResponses = '$iothub/twin/res/#';
+export const desiredChanges = '$iothub/twin/PATCH/properties/desired/#';
+const methodCalls = '$iothub/methods/POST/#';
+
+export function maySubscribeTo(deviceId: string, filter: string): boolean {
+  if ([twinResponses, desiredChanges, methodCalls].includes(filter)) return true;
+  const [, id] = /^devices\/([^/]+)\/messages\/devicebound\/#$/.exec(filter) ?? [];
+  return id !== undefined && names(id, deviceId);
+}
+
+/** `$rid` first: some clients look no further (dps-wire section 11, rule 5). */
+export function twinResponseTopic(status: number, requestId: string, version?: number): string {
+  const tail = version === undefined ? '' : `&$version=${version}`;
+  return `$iothub/twin/res/${status}/?$rid=${requestId}${tail}`;
+}
+
+export function desiredChangeTopic(version: number): string {
+  return `$iothub/twin/PATCH/properties/desired/?$version=${version}`;
+}
+
+/**
+ * The device id of `{host}/{deviceId}/?api-version=...`, of the older form without `?`, and of `{host}/{deviceId}`.
+ * The host part is not looked at: gateways rewrite it.
+ */
+export function deviceOfUserName(userName: string): string | undefined {
+  const [, id = ''] = userName.split('/');
+  return id === '' ? undefined : id;
+}
+
+/** Some SDKs percent-encode the id, some do not. */
+export function names(text: string, deviceId: string): boolean {
+  if (text === deviceId) return true;
+  try {
+    return decodeURIComponent(text) === deviceId;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,43 @@
+/** Everything a hub refuses, in the names the Azure SDKs look for, and the status each has on the wires. */
+import { faultMaker, type Fault } from '../lib/base/fault.ts';
+
+const table = {
+  DeviceNotFound: { say: 'There is no device {deviceId} in this hub.', hint: 'Check the device id, or create it.' },
+  DeviceAlreadyExists: {
+    say: 'The device {deviceId} is in this hub already.',
+    hint: 'Update it, or choose another device id.',
+  },
+  PreconditionFailed: {
+    say: 'The device {deviceId} was changed by someone else.',
+    hint: 'Read it again and repeat the change.',
+  },
+  IotHubUnauthorizedAccess: { say: 'The credentials were not accepted.', hint: 'Check the connection string.' },
+  ArgumentInvalid: { say: 'The request cannot be understood: {reason}.', hint: 'Correct the request.' },
+  MessageTooLarge: { say: 'The request is larger than {limit} bytes.', hint: 'Send less at once.' },
+  ThrottlingException: { say: 'Too much is being asked at once.', hint: 'Wait a moment and repeat it.' },
+  ServiceUnavailable: { say: 'The hub cannot do that now: {reason}', hint: 'Repeat it in a moment.' },
+  ServerError: { say: 'The hub failed at this request.', hint: 'Look at its log.' },
+  ResourceNotFound: { say: 'This hub has no such operation.', hint: 'Check the address of the request.' },
+} as const;
+
+export type HubFaultCode = keyof typeof table;
+export type HubFault = Fault<HubFaultCode>;
+export const hubFault = faultMaker(table);
+
+export const httpStatus = {
+  DeviceNotFound: 404,
+  DeviceAlreadyExists: 409,
+  PreconditionFailed: 412,
+  IotHubUnauthorizedAccess: 401,
+  ArgumentInvalid: 400,
+  MessageTooLarge: 413,
+  ThrottlingException: 429,
+  ServiceUnavailable: 503,
+  ServerError: 500,
+  ResourceNotFound: 404,
+} as const satisfies Record<HubFaultCode, number>;
+
+/** The number a twin response carries in `errorCode`; Azure's are the status times 1000 plus a small number. */
+export function errorNumber(code: HubFaultCode): number {
+  return httpStatus[code] * 1000 + 1;
+}

@@ -1,0 +1,61 @@
+/** A hub's doors: its registry over HTTPS and its devices over MQTT, each on the hub's own address. */
+import { isIPv4 } from 'node:net';
+import type { Log } from '../lib/base/log.ts';
+import { ok, type Result } from '../lib/base/result.ts';
+import { listenHttps, type WebRefusal } from '../lib/listen/https-server.ts';
+import type { TlsPeer } from '../lib/listen/tls-peer.ts';
+import { listenTls, type Listener } from '../lib/listen/tls-server.ts';
+import type { TlsAuthority } from '../lib/x509/tls-authority.ts';
+import type { Hub } from './hub.ts';
+import type { HubPlace, HubPorts } from './options.ts';
+import { refusalReply } from './registry-api.ts';
+
+export interface DoorParts {
+  readonly place: HubPlace;
+  readonly ports: HubPorts;
+  readonly authority: TlsAuthority;
+  readonly log: Log;
+  /** The hub that was meant: by TLS server name where there is one, else this address's own. */
+  readonly hubFor: (peer: TlsPeer) => Hub;
+}
+
+// A hundred devices of a bulk call with their first twins of 40 kB at the most.
+const maxBodyBytes = 4 * 1_048_576;
+
+export async function openDoors(parts: DoorParts): Promise<Result<readonly Listener[]>> {
+  const { place, ports, log } = parts;
+  const credential = await parts.authority.serverCredential({
+    slug: `hub-${place.number}`,
+    commonName: place.hostName,
+    dnsNames: isIPv4(place.hostName) ? [] : [place.hostName],
+    ipAddresses: [place.address],
+  });
+  if (!credential.ok) return credential;
+  const https = await listenHttps({
+    host: place.address,
+    port: ports.https,
+    credential: credential.value,
+    maxBodyBytes,
+    log,
+    answer: (request) => parts.hubFor(request.peer).answer(request),
+    refuse: (refusal) => refusalReply(refusalCodes[refusal], maxBodyBytes),
+  });
+  if (!https.ok) return https;
+  const mqtts = await listenTls({
+    host: place.address,
+    port: ports.mqtts,
+    credential: credential.value,
+    accept(socket, peer) {
+      parts.hubFor(peer).devices.handle(socket, { certificate: peer.certificates[0] });
+    },
+  });
+  if (mqtts.ok) return ok([https.value, mqtts.value]);
+  await https.value.close();
+  return mqtts;
+}
+
+const refusalCodes = {
+  'body-too-large': 'MessageTooLarge',
+  malformed: 'ArgumentInvalid',
+  internal: 'ServerError',
+} as const satisfies Record<WebRefusal, string>;

@@ -1,0 +1,103 @@
+/** The hub program's command line. */
+import { isIPv4 } from 'node:net';
+import { parseArgs } from 'node:util';
+import { faultMaker } from '../lib/base/fault.ts';
+import { failed, ok, type Result } from '../lib/base/result.ts';
+
+export const hubOptionFault = faultMaker({
+  'hub-option-missing': { say: 'The hub program needs --{option}.', hint: 'Start it by: benchline service' },
+  'hub-option-unknown': { say: 'The hub program does not understand: {reason}', hint: 'Leave it out.' },
+  'hub-option-wrong': { say: '--{option} cannot be {value}.', hint: 'It must be {wanted}.' },
+});
+
+export interface HubPlace {
+  readonly number: number;
+  readonly hostName: string;
+  readonly address: string;
+}
+
+export interface HubPorts {
+  readonly https: number;
+  readonly mqtts: number;
+  /** Announced so that all three are one set; nothing listens there yet. */
+  readonly amqps: number;
+}
+
+export interface HubOptions {
+  readonly dataFolder: string;
+  readonly tlsFolder: string;
+  readonly readyFile: string;
+  readonly ports: HubPorts;
+  readonly places: readonly HubPlace[];
+}
+
+const maxHubs = 50; // as many as one provisioning service may be linked to (dps-wire section 8.4)
+
+const strings = ['data', 'hubs', 'listen', 'https', 'mqtts', 'amqps', 'tls-dir', 'ready-file', 'host-names'] as const;
+type OptionName = (typeof strings)[number];
+type Given = Readonly<Partial<Record<OptionName, string>>>;
+
+const usual: Given = { hubs: '2', https: '443', mqtts: '8883', amqps: '5671' };
+
+export function parseHubOptions(args: readonly string[]): Result<HubOptions> {
+  let given: Given;
+  try {
+    const options = Object.fromEntries(strings.map((name) => [name, { type: 'string' as const }]));
+    given = { ...usual, ...(parseArgs({ args: [...args], options, strict: true }).values as Given) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'an argument';
+    return failed(hubOptionFault('hub-option-unknown', { reason }));
+  }
+  const { data, listen, 'tls-dir': tlsFolder, 'ready-file': readyFile } = given;
+  if (data === undefined) return failed(hubOptionFault('hub-option-missing', { option: 'data' }));
+  if (tlsFolder === undefined) return failed(hubOptionFault('hub-option-missing', { option: 'tls-dir' }));
+  if (readyFile === undefined) return failed(hubOptionFault('hub-option-missing', { option: 'ready-file' }));
+  if (listen === undefined) return failed(hubOptionFault('hub-option-missing', { option: 'listen' }));
+  const ports = parsePorts(given);
+  if (!ports.ok) return ports;
+  const places = parsePlaces(given, listen);
+  if (!places.ok) return places;
+  return ok({ dataFolder: data, tlsFolder, readyFile, ports: ports.value, places: places.value });
+}
+
+function parsePorts(given: Given): Result<HubPorts> {
+  const ports: Record<'https' | 'mqtts' | 'amqps', number> = { https: 0, mqtts: 0, amqps: 0 };
+  for (const option of ['https', 'mqtts', 'amqps'] as const) {
+    const value = given[option] ?? '';
+    const port = /^\d{1,5}$/.test(value) ? Number(value) : 0;
+    if (port < 1 || port > 65_535) return wrong(option, value, 'a port from 1 to 65535');
+    ports[option] = port;
+  }
+  return ok(ports);
+}
+
+function parsePlaces(given: Given, listen: string): Result<readonly HubPlace[]> {
+  const hubs = Number(given.hubs);
+  if (!Number.isInteger(hubs) || hubs < 1 || hubs > maxHubs) {
+    return wrong('hubs', given.hubs ?? '', `a number from 1 to ${maxHubs}`);
+  }
+  const [, network = '', first = ''] = /^(\d+\.\d+\.\d+)\.(\d+)$/.exec(listen) ?? [];
+  const firstHost = Number(first);
+  if (!isIPv4(listen) || firstHost < 1 || firstHost + hubs - 1 > 254) {
+    return wrong('listen', listen, `an IPv4 address with ${hubs - 1} more after it in its /24`);
+  }
+  const names = hostNames(given['host-names'] ?? '', hubs);
+  if (!names.ok) return names;
+  return ok(
+    Array.from({ length: hubs }, (_, at) => {
+      const address = `${network}.${firstHost + at}`;
+      return { number: at + 1, address, hostName: names.value[at] ?? address };
+    }),
+  );
+}
+
+function hostNames(text: string, hubs: number): Result<readonly string[]> {
+  const names = text.split(',').filter((name) => name !== '');
+  const fit = names.length <= hubs && names.every((name) => /^[A-Za-z0-9.-]{1,253}$/.test(name));
+  if (!fit) return wrong('host-names', text, 'at most one host name a hub, separated by commas');
+  return ok(names.map((name) => name.toLowerCase()));
+}
+
+function wrong(option: string, value: string, wanted: string): Result<never> {
+  return failed(hubOptionFault('hub-option-wrong', { option, value, wanted }));
+}

@@ -1,0 +1,218 @@
+/** The owner of aedes: one MQTT 3.1.1 broker for one kind of device connection, decided by its caller's hooks. */
+import type { Duplex } from 'node:stream';
+import {
+  Aedes,
+  type AedesOptions,
+  type AuthenticateError,
+  type Client,
+  type PublishPacket,
+  type Subscription,
+} from 'aedes';
+import { createMqttSizeGuard } from './mqtt-size-guard.ts';
+import type {
+  MqttBroker,
+  MqttConnection,
+  MqttDecision,
+  MqttFilter,
+  MqttHooks,
+  MqttLimits,
+  MqttMessage,
+} from './mqtt.ts';
+
+/** aedes has it and does not declare it. */
+interface KeptSessions {
+  addSubscriptions(client: { id: string }, subscriptions: readonly { topic: string; qos: number }[]): Promise<unknown>;
+  cleanSubscriptions(client: { id: string }): Promise<unknown>;
+}
+
+interface Link<Peer> {
+  readonly client: Client;
+  readonly peer: Peer;
+  readonly filters: Map<string, 0 | 1>;
+  closed: boolean;
+  connection: MqttConnection<Peer> | undefined;
+}
+
+interface BrokerState<Peer> {
+  readonly hooks: MqttHooks<Peer>;
+  readonly limits: MqttLimits;
+  readonly links: WeakMap<Client, Link<Peer>>;
+  /** The one connection of each client id. */
+  readonly live: Map<string, Link<Peer>>;
+  /** Those too that have not said CONNECT yet. */
+  readonly open: Set<Link<Peer>>;
+  closing: boolean;
+}
+
+const returnCodes = { 'identifier-rejected': 2, unavailable: 3, 'bad-credentials': 4, 'not-authorized': 5 } as const;
+
+// A client that reads nothing for this long is gone; its queue must not grow on.
+const drainTimeoutMs = 30_000;
+// A CONNECT is one packet; a peer that has not sent it by then is not a device.
+const connectTimeoutMs = 20_000;
+// Device ids have up to 128 characters, also in MQTT 3.1.
+const maxClientIdLength = 128;
+
+export async function createMqttBroker<Peer>(
+  hooks: MqttHooks<Peer>,
+  limits: MqttLimits,
+): Promise<Readonly<MqttBroker<Peer>>> {
+  const state: BrokerState<Peer> = {
+    hooks,
+    limits,
+    links: new WeakMap(),
+    live: new Map(),
+    open: new Set(),
+    closing: false,
+  };
+  const kept = (): KeptSessions => (broker as unknown as { persistence: KeptSessions }).persistence;
+  const broker: Aedes = await Aedes.createBroker(optionsFor(state, kept));
+  watch(state, broker);
+  return Object.freeze<MqttBroker<Peer>>({
+    handle(stream, peer) {
+      if (state.closing || state.open.size >= limits.maxConnections) stream.destroy();
+      else adopt(state, broker, stream, peer);
+    },
+    connection: (clientId) => state.live.get(clientId)?.connection,
+    async forget(clientId) {
+      await kept().cleanSubscriptions({ id: clientId });
+    },
+    async close() {
+      state.closing = true;
+      for (const link of state.open) link.client.close();
+      await new Promise<void>((resolve) => {
+        broker.close(resolve);
+      });
+    },
+  });
+}
+
+function optionsFor<Peer>(state: BrokerState<Peer>, kept: () => KeptSessions): AedesOptions {
+  const { hooks, limits, links } = state;
+  const connectionOf = (client: Client | null): MqttConnection<Peer> | undefined =>
+    client === null ? undefined : links.get(client)?.connection;
+  return {
+    drainTimeout: drainTimeoutMs,
+    connectTimeout: connectTimeoutMs,
+    maxClientsIdLength: maxClientIdLength,
+    preConnect(_client, packet, callback) {
+      if (limits.cleanSession === 'always') packet.clean = true;
+      callback(null, true);
+    },
+    authenticate(client, userName, password, done) {
+      const said = { userName: userName ?? '', password: password ?? Buffer.alloc(0) };
+      void decide(state, links.get(client), said, kept).then((decision) => {
+        if (decision.is === 'accepted') done(null, true);
+        else done(refusal(decision.is), false);
+      });
+    },
+    authorizePublish(client, packet, callback) {
+      const connection = connectionOf(client);
+      // IoT Hub keeps nothing as retained; aedes would keep it for ever
+      packet.retain = false;
+      const allowed = connection !== undefined && hooks.mayPublish(connection, messageOf(packet));
+      callback(allowed ? null : new Error('publish refused'));
+    },
+    authorizeSubscribe(client, subscription, callback) {
+      callback(null, subscribed(state, links.get(client), subscription) ? subscription : null);
+    },
+    published(packet, client: Client | null, callback) {
+      const connection = connectionOf(client);
+      if (connection !== undefined) hooks.published(connection, messageOf(packet));
+      callback(null);
+    },
+  };
+}
+
+async function decide<Peer>(
+  state: BrokerState<Peer>,
+  link: Link<Peer> | undefined,
+  said: { readonly userName: string; readonly password: Uint8Array },
+  kept: () => KeptSessions,
+): Promise<MqttDecision> {
+  if (link === undefined || state.closing) return { is: 'unavailable' };
+  const { id: clientId, clean } = link.client;
+  link.connection = connectionOver(link);
+  const decision = await state.hooks.connecting({ clientId, clean, ...said, peer: link.peer });
+  if (decision.is === 'accepted' && !clean && decision.subscriptions !== undefined) {
+    const subscriptions = decision.subscriptions.map(({ filter, qos }) => ({ topic: filter, qos }));
+    await kept().addSubscriptions({ id: clientId }, subscriptions);
+  }
+  return decision;
+}
+
+function subscribed<Peer>(state: BrokerState<Peer>, link: Link<Peer> | undefined, asked: Subscription): boolean {
+  if (link?.connection === undefined) return false;
+  const wanted: MqttFilter = { filter: asked.topic, qos: asked.qos === 0 ? 0 : 1 };
+  if (!state.hooks.maySubscribe(link.connection, wanted)) return false;
+  link.filters.set(wanted.filter, wanted.qos);
+  return true;
+}
+
+function watch<Peer>(state: BrokerState<Peer>, broker: Aedes): void {
+  broker.on('client', (client) => {
+    const link = state.links.get(client);
+    if (link?.connection === undefined || link.closed) return;
+    const older = state.live.get(client.id);
+    state.live.set(client.id, link);
+    older?.client.close();
+    state.hooks.connected(link.connection);
+  });
+  broker.on('unsubscribe', (filters, client) => {
+    const link = state.links.get(client);
+    // at its end every connection is unsubscribed too; that is not the client's wish
+    if (link?.connection === undefined || link.closed || client.closed) return;
+    for (const filter of filters) link.filters.delete(filter);
+    state.hooks.unsubscribed(link.connection, filters);
+  });
+}
+
+function adopt<Peer>(state: BrokerState<Peer>, broker: Aedes, stream: Duplex, peer: Peer): void {
+  const client = broker.handle(stream);
+  const link: Link<Peer> = { client, peer, filters: new Map(), closed: false, connection: undefined };
+  state.links.set(client, link);
+  state.open.add(link);
+  // not aedes' own event: it is not raised for a client that another one of the same id has replaced
+  stream.once('close', () => {
+    link.closed = true;
+    state.open.delete(link);
+    if (link.connection === undefined || state.live.get(link.connection.clientId) !== link) return;
+    state.live.delete(link.connection.clientId);
+    state.hooks.disconnected(link.connection);
+  });
+  const guard = createMqttSizeGuard(state.limits.maxPacketBytes);
+  // aedes reads by `readable`; then `data` only shows each chunk as it is read and does not start the flow
+  stream.on('data', (chunk: Uint8Array) => {
+    if (!guard.accepts(chunk)) stream.destroy();
+  });
+}
+
+function connectionOver<Peer>(link: Link<Peer>): MqttConnection<Peer> {
+  const { client, peer, filters } = link;
+  return Object.freeze<MqttConnection<Peer>>({
+    clientId: client.id,
+    clean: client.clean,
+    peer,
+    filters,
+    send({ topic, payload, qos }) {
+      if (link.closed) return;
+      const body = Buffer.from(payload);
+      const packet: PublishPacket = { cmd: 'publish', topic, payload: body, qos, retain: false, dup: false };
+      // a failed write ends the connection by aedes' own hand
+      client.publish(packet, () => undefined);
+    },
+    close() {
+      client.close();
+    },
+  });
+}
+
+function refusal(why: keyof typeof returnCodes): AuthenticateError {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- aedes declares these numbers as a const enum, which erasable syntax cannot name
+  return Object.assign(new Error(`connection refused: ${why}`), { returnCode: returnCodes[why] });
+}
+
+function messageOf(packet: PublishPacket): MqttMessage {
+  const { topic, payload, qos } = packet;
+  return { topic, payload: typeof payload === 'string' ? Buffer.from(payload) : payload, qos };
+}
