@@ -81,6 +81,11 @@ function passOn(child: ChildProcess, log: Log): void {
   child.stdin?.on('error', () => undefined);
 }
 
+// A call, so that the compiler does not take the answer of an earlier look for this one.
+function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
 export interface SupervisedProgram {
   /** The process that runs now. */
   readonly pid: number | undefined;
@@ -96,15 +101,16 @@ export function superviseProgram(
   const stopping = new AbortController();
   let running = startProgram(spec, parts);
   const watch = async (): Promise<void> => {
-    for (let attempt = 1; ; attempt += 1) {
+    let attempt = 0;
+    for (;;) {
       const startedMs = parts.clock.monotonicMs();
       const end = await running.ended;
-      if (stopping.signal.aborted) return;
+      if (isAborted(stopping.signal)) return;
       // A program that ran for a minute has recovered: its next death starts the backoff anew.
-      if (parts.clock.monotonicMs() - startedMs > 60_000) attempt = 1;
+      attempt = parts.clock.monotonicMs() - startedMs > 60_000 ? 1 : attempt + 1;
       parts.log.warn('program-ended', { program: spec.program, code: end.code, signal: end.signal });
       await sleep(parts.clock, backoffMs(attempt, parts.random.fraction(), restartBackoff), stopping.signal);
-      if (stopping.signal.aborted) return;
+      if (isAborted(stopping.signal)) return;
       onRestart();
       running = startProgram(spec, parts);
     }

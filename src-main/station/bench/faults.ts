@@ -36,10 +36,6 @@ export const benchFaults = {
     say: 'This unit cannot prove itself as the batch asks ({wanted}).',
     hint: 'Take it out: it does not belong to this batch.',
   },
-  'registration-id-malformed': {
-    say: 'The registration id {registrationId} is not one that the service takes.',
-    hint: 'Let a supervisor correct the registration id template of the batch.',
-  },
   'read-back-differs': {
     say: 'The unit holds other data than was written ({what}).',
     hint: 'Try again. If it happens twice, take the unit out.',

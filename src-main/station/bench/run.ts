@@ -8,7 +8,7 @@ import type { Fault } from '../../lib/base/fault.ts';
 import { type Phase, phases } from '../../contract/views.ts';
 import type { Attestation, Batch, RegistrationId, RunId, SerialNumber } from '../batches/model.ts';
 import { benchFault } from './faults.ts';
-import { registrationIdFor } from './naming.ts';
+import { registrationIdOf } from '../batches/naming.ts';
 import type {
   BenchJournal,
   DeviceSettings,
@@ -152,7 +152,7 @@ async function proveTpm(run: Run): Promise<Result<void>> {
   const identity = proven.value;
   const endorsed = await run.parts.endorsement.check(identity, run.task.batch.terms.ekCertificatePolicy);
   if (!endorsed.ok) return endorsed;
-  const named = registrationIdFor(run.task.batch, run.task.serialNumber, identity.registrationId);
+  const named = registrationIdOf(run.task.batch.terms, run.task.serialNumber, identity.registrationId);
   if (!named.ok) return named;
   run.found.tpm = identity;
   run.found.registrationId = named.value;
@@ -166,7 +166,7 @@ async function proveTpm(run: Run): Promise<Result<void>> {
 async function proveKey(run: Run): Promise<Result<void>> {
   const { journal, driver, signer } = run.parts;
   if (signer === undefined) return failed(benchFault('signer-missing'));
-  const named = registrationIdFor(run.task.batch, run.task.serialNumber, undefined);
+  const named = registrationIdOf(run.task.batch.terms, run.task.serialNumber, undefined);
   if (!named.ok) return named;
   // Before the key: a name that another unit holds must stop the slot while nothing is written.
   const nameClaimed = await journal.claim(run.task.runId, [{ kind: 'registration-id', value: named.value }]);
@@ -190,7 +190,7 @@ async function write(run: Run): Promise<Result<void>> {
 
 async function writeCertificates(run: Run, csr: Uint8Array): Promise<Result<void>> {
   const { signer, driver } = run.parts;
-  const registrationId = registrationIdOf(run);
+  const registrationId = knownRegistrationId(run);
   if (signer === undefined) return failed(benchFault('signer-missing'));
   const issued = await signer.issue(csr, registrationId);
   if (!issued.ok) return issued;
@@ -208,7 +208,7 @@ async function writeCertificates(run: Run, csr: Uint8Array): Promise<Result<void
 }
 
 async function writeSettings(run: Run): Promise<Result<void>> {
-  const settings = { registrationId: registrationIdOf(run), ...run.parts.target };
+  const settings = { registrationId: knownRegistrationId(run), ...run.parts.target };
   const acknowledged = await run.irreversibly('write-settings', utf8(JSON.stringify(settings)), (requestId) =>
     run.parts.driver.writeSettings(requestId, settings),
   );
@@ -234,7 +234,7 @@ async function verifyCertificates(run: Run, written: readonly Uint8Array[]): Pro
   const isSame =
     held.value.length === written.length && equalBytes(concatBytes(...held.value), concatBytes(...written));
   if (!isSame) return failed(benchFault('read-back-differs', { what: 'certificate' }));
-  const valid = await signer.validate(held.value, registrationIdOf(run));
+  const valid = await signer.validate(held.value, knownRegistrationId(run));
   return valid.ok ? ok() : valid;
 }
 
@@ -250,7 +250,7 @@ async function commit(run: Run): Promise<Result<void>> {
   }
   run.record = {
     attestation,
-    registrationId: registrationIdOf(run),
+    registrationId: knownRegistrationId(run),
     endedMs: run.parts.clock.nowMs(),
     fingerprint,
     facts,
@@ -263,7 +263,7 @@ async function commit(run: Run): Promise<Result<void>> {
   return run.parts.journal.pass(run.task.runId, run.record);
 }
 
-function registrationIdOf(run: Run): RegistrationId {
+function knownRegistrationId(run: Run): RegistrationId {
   if (run.found.registrationId === undefined) throw new Error('the unit has no registration id yet');
   return run.found.registrationId;
 }

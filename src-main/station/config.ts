@@ -1,0 +1,84 @@
+/** What a station is told at its start: by the desktop shell, the command line or a test. */
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { faultMaker } from '../lib/base/fault.ts';
+import { type Result, failed, ok } from '../lib/base/result.ts';
+
+const configFault = faultMaker({
+  'option-wrong': { say: 'The option {option} is not right: {reason}.', hint: 'See `benchline station --help`.' },
+});
+
+const SlotPort = z
+  .string()
+  .regex(/^(1[0-6]|[1-9])=(serial|tcp):.+$/, 'a slot is N=serial:PATH or N=tcp:HOST:PORT')
+  .transform((text) => {
+    const [, slot = '', kind = '', address = ''] = /^(\d+)=(serial|tcp):(.+)$/.exec(text) ?? [];
+    return { slot: Number(slot), kind: kind === 'tcp' ? ('tcp' as const) : ('serial' as const), address };
+  });
+export type SlotPort = z.output<typeof SlotPort>;
+
+const Config = z
+  .object({
+    data: z.string().min(1),
+    /** Virtual units on the bench; 0 for none. */
+    'virtual-units': z.coerce.number().int().min(0).max(16).default(0),
+    attestation: z.enum(['tpm', 'x509', 'mixed']).default('mixed'),
+    /** Absent: swtpm where it is installed, the software TPM elsewhere. */
+    tpm: z.enum(['swtpm', 'software']).optional(),
+    hubs: z.coerce.number().int().min(1).max(16).default(2),
+    slot: z.array(SlotPort).max(16).default([]),
+    baud: z.coerce.number().int().min(1_200).max(4_000_000).default(115_200),
+    /** Without one, the station starts the embedded service. */
+    'connection-string': z.string().max(1_000).optional(),
+    'id-scope': z.string().max(64).optional(),
+    endpoint: z.string().max(260).optional(),
+    ca: z.string().optional(),
+    'hub-connection-string': z.array(z.string().max(1_000)).max(50).default([]),
+    /** For the embedded service, in seconds: how long a device waits between two polls. */
+    'retry-after': z.coerce.number().int().min(1).max(300).default(3),
+    listen: z.string().optional(),
+    https: z.coerce.number().int().min(0).max(65_535).optional(),
+    mqtts: z.coerce.number().int().min(0).max(65_535).optional(),
+    amqps: z.coerce.number().int().min(0).max(65_535).optional(),
+  })
+  .refine(
+    (config) =>
+      config['connection-string'] === undefined || (config['id-scope'] !== undefined && config.endpoint !== undefined),
+    { path: ['connection-string'], message: 'it needs --id-scope and --endpoint beside it' },
+  );
+export type StationConfig = z.output<typeof Config>;
+
+/** The command line of `benchline station`. */
+export function parseStationArgs(args: readonly string[]): Result<StationConfig> {
+  const text = { type: 'string' } as const;
+  const many = { type: 'string', multiple: true } as const;
+  const options = {
+    ...Object.fromEntries(Object.keys(Config.shape).map((name) => [name, text])),
+    slot: many,
+    'hub-connection-string': many,
+  };
+  try {
+    const { values } = parseArgs({ args: [...args], options, strict: true });
+    const parsed = Config.safeParse(values);
+    if (parsed.success) return ok(parsed.data);
+    const [issue] = parsed.error.issues;
+    const option = `--${String(issue?.path[0] ?? '')}`;
+    return failed(configFault('option-wrong', { option, reason: issue?.message ?? 'it cannot be read' }));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return failed(configFault('option-wrong', { option: 'given', reason }));
+  }
+}
+
+/** Where the parts of a station keep their files below its data folder. */
+export function stationPaths(data: string) {
+  return {
+    database: join(data, 'station.db'),
+    signers: join(data, 'signers'),
+    reports: join(data, 'reports'),
+    service: join(data, 'service'),
+    serviceReady: join(data, 'service', 'ready.json'),
+    virtualBench: join(data, 'virtual-bench'),
+  } as const;
+}

@@ -1,0 +1,133 @@
+/** The table of answers: one handler for each call of the contract. */
+import type { z } from 'zod';
+import { type Result, failed, ok } from '../../lib/base/result.ts';
+import type { Log } from '../../lib/base/log.ts';
+import { type CallName, type CallValue, type Calls, calls } from '../../contract/calls.ts';
+import type { SlotView } from '../../contract/views.ts';
+import { parseSerialPattern } from '../batches/serial-pattern.ts';
+import type { Batch } from '../batches/model.ts';
+import type { Bench } from '../bench/bench.ts';
+import { benchFault } from '../bench/faults.ts';
+import { deskFault } from './faults.ts';
+import type { DeskReports, DeskSigners, DeskStation, DeskStore } from './ports.ts';
+import type { ServiceDesk } from './service-desk.ts';
+
+export interface DeskParts {
+  readonly store: DeskStore;
+  readonly bench: Bench;
+  readonly service: ServiceDesk;
+  readonly signers: DeskSigners;
+  readonly reports: DeskReports;
+  readonly station: DeskStation;
+  readonly log: Log;
+}
+
+type Input<Name extends CallName> = z.output<Calls[Name]['input']>;
+type Handlers = { readonly [Name in CallName]: (input: Input<Name>) => Promise<Result<CallValue<Name>>> };
+
+export interface Desk {
+  /** Never rejects: what goes wrong comes back as a fault. */
+  answer(name: CallName, payload: unknown): Promise<Result<unknown>>;
+}
+
+export function createDesk(parts: DeskParts): Desk {
+  const handlers = handlersFor(parts);
+  return Object.freeze({
+    answer: async (name, payload) => {
+      const input = calls[name].input.safeParse(payload);
+      if (!input.success) {
+        const [issue] = input.error.issues;
+        const reason = `${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`.trim();
+        return failed(deskFault('call-malformed', { name, reason }));
+      }
+      try {
+        // The name picks schema and handler together, which the compiler cannot follow through a union of names.
+        const handler = handlers[name] as (checked: unknown) => Promise<Result<unknown>>;
+        return await handler(input.data);
+      } catch (bug) {
+        parts.log.error('call-broke', { name, error: bug instanceof Error ? (bug.stack ?? bug.message) : String(bug) });
+        return failed(deskFault('station-broke'));
+      }
+    },
+  } satisfies Desk);
+}
+
+function handlersFor(parts: DeskParts): Handlers {
+  const { store, bench, service, signers, station } = parts;
+  const operator = (): string => station.view().operator;
+  const refreshed = async <T>(result: Result<T>): Promise<Result<T>> => {
+    await station.refresh();
+    return result;
+  };
+  const stationAfter = async (result: Result<unknown>) => {
+    await station.refresh();
+    return result.ok ? ok(station.view()) : result;
+  };
+  return {
+    'station.get': async () => ok(station.view()),
+    'operator.set': async ({ name }) => stationAfter(await store.saveSettings({ operator: name }, name)),
+    'bench.get': async () => ok({ slots: [...bench.slots()] }),
+    'bench.scan': ({ text, slot }) => scan(parts, text, slot),
+    'bench.scanVirtual': () => scanVirtual(parts),
+    'bench.abort': async ({ slot }) => bench.abort(slot),
+    'batch.list': async () => {
+      const listed = await store.listBatches();
+      return listed.ok ? ok({ batches: [...listed.value] }) : listed;
+    },
+    'batch.open': async ({ terms }) => {
+      const signer = terms.attestation === 'tpm' ? undefined : signers.forBatch(terms.signerId);
+      const order = { terms, openedBy: operator(), ...(signer === undefined ? {} : { signer }) };
+      return refreshed(await store.openBatch(order));
+    },
+    'batch.select': async ({ batchId }) => stationAfter(await store.selectBatch(batchId, operator())),
+    'batch.close': async ({ batchId }) => refreshed(await store.closeBatch(batchId, operator())),
+    'batch.report': ({ batchId, format }) => parts.reports.write(batchId, format),
+    'unit.list': (query) => store.listUnits(defined(query)),
+    'outbox.list': (query) => store.listOutbox(defined(query)),
+    'outbox.retry': ({ entryId }) => store.retryOutbox(entryId, operator()),
+    'signer.list': async () => ok({ signers: [...signers.list()] }),
+    'service.get': async () => ok(await service.view()),
+    'service.linkHub': (input) => service.linkHub(input),
+    'service.unlinkHub': ({ hostName }) => service.unlinkHub(hostName),
+    'service.setPolicy': ({ allocationPolicy }) => service.setPolicy(allocationPolicy),
+    'service.enroll': (input) => service.enroll(input),
+  };
+}
+
+/** Optional members that are present but undefined are left out: the store tells absent from given. */
+function defined<T extends object>(query: T): { [Key in keyof T]: Exclude<T[Key], undefined> } {
+  const entries = Object.entries(query).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [Key in keyof T]: Exclude<T[Key], undefined> };
+}
+
+async function selectedBatch(parts: DeskParts): Promise<Result<Batch>> {
+  const { batchId } = parts.station.view();
+  return batchId === undefined ? failed(benchFault('batch-none-open')) : parts.store.openedBatch(batchId);
+}
+
+async function scan(parts: DeskParts, text: string, slot: number | undefined): Promise<Result<SlotView>> {
+  const batch = await selectedBatch(parts);
+  if (!batch.ok) return batch;
+  const pattern = parseSerialPattern(batch.value.terms.serialPattern);
+  if (!pattern.ok) return pattern;
+  const serialNumber = pattern.value.parse(text.trim());
+  if (serialNumber === undefined) return failed(benchFault('serial-malformed'));
+  const { operator } = parts.station.view();
+  const request = { batch: batch.value, serialNumber, operator };
+  return parts.bench.start(slot === undefined ? request : { ...request, slot });
+}
+
+/** The labels of the virtual units that are plugged in, have not passed, and are not in work. */
+async function scanVirtual(parts: DeskParts): Promise<Result<{ started: number }>> {
+  const waiting = parts.bench
+    .slots()
+    .filter((slot) => slot.port.state === 'ready' && slot.run?.state !== 'working' && slot.run?.state !== 'pass');
+  let started = 0;
+  for (const slot of waiting) {
+    if (slot.virtualSerialNumber === undefined) continue;
+    const begun = await scan(parts, slot.virtualSerialNumber, slot.slot);
+    if (begun.ok) started += 1;
+    else if (begun.fault.code !== 'unit-already-passed') return begun;
+  }
+  return ok({ started });
+}

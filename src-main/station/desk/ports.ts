@@ -1,0 +1,55 @@
+/** What the desk needs of the store and of the rest of the station. */
+import type { Result } from '../../lib/base/result.ts';
+import type {
+  BatchView,
+  OutboxEntryView,
+  OutboxState,
+  SignerView,
+  StationView,
+  UnitState,
+  UnitView,
+} from '../../contract/views.ts';
+import type { Batch, BatchTerms } from '../batches/model.ts';
+import type { BatchSigner } from '../batches/terms.ts';
+
+export interface Page<Item> {
+  readonly items: Item[];
+  readonly next?: string;
+  readonly total: number;
+}
+
+interface PageQuery {
+  readonly cursor?: string;
+  readonly limit: number;
+}
+
+export interface DeskStore {
+  saveSettings(change: { operator?: string }, by: string): Promise<Result<unknown>>;
+  openBatch(order: { terms: BatchTerms; openedBy: string; signer?: BatchSigner }): Promise<Result<BatchView>>;
+  selectBatch(batchId: string, by: string): Promise<Result<BatchView>>;
+  closeBatch(batchId: string, by: string): Promise<Result<BatchView>>;
+  openedBatch(batchId: string): Promise<Result<Batch>>;
+  listBatches(): Promise<Result<readonly BatchView[]>>;
+  listUnits(
+    query: PageQuery & { batchId?: string; search?: string; state?: UnitState },
+  ): Promise<Result<Page<UnitView>>>;
+  listOutbox(query: PageQuery & { state?: OutboxState }): Promise<Result<Page<OutboxEntryView>>>;
+  retryOutbox(entryId: number, by: string): Promise<Result<OutboxEntryView>>;
+}
+
+export interface DeskSigners {
+  list(): readonly SignerView[];
+  /** As a batch keeps it; undefined for one that is not in custody here. */
+  forBatch(signerId: string | undefined): BatchSigner | undefined;
+}
+
+export interface DeskReports {
+  write(batchId: string, format: 'csv' | 'jsonl'): Promise<Result<{ path: string; units: number }>>;
+}
+
+/** The station's own state, as main.ts keeps it. */
+export interface DeskStation {
+  view(): StationView;
+  /** Takes what the store now says: operator, selected batch. */
+  refresh(): Promise<void>;
+}

@@ -1,0 +1,76 @@
+/** The embedded provisioning service and its virtual hubs, as a child program that is kept running. */
+import { z } from 'zod';
+import { type Result, ok } from '../../lib/base/result.ts';
+import {
+  type ProgramParts,
+  type SupervisedProgram,
+  awaitReadyFile,
+  clearReadyFile,
+  superviseProgram,
+} from '../../lib/process/program.ts';
+
+/** What `benchline service` writes when it accepts connections. */
+const ServiceReady = z.object({
+  idScope: z.string(),
+  deviceHost: z.string(),
+  ports: z.object({ https: z.int(), mqtts: z.int(), amqps: z.int() }),
+  serviceConnectionString: z.string(),
+  caFile: z.string(),
+  hubs: z.array(z.object({ hostName: z.string(), connectionString: z.string() })),
+});
+export type ServiceReady = z.output<typeof ServiceReady>;
+
+// First start makes RSA keys for a CA, the service and each hub: seconds on a slow machine.
+const readyLimitMs = 60_000;
+
+/** How `benchline` verbs are started from this build. */
+export interface Launcher {
+  readonly command: string;
+  /** What comes before the verb. */
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface ServiceOptions {
+  readonly data: string;
+  readonly readyFile: string;
+  readonly hubs: number;
+  readonly retryAfter: number;
+  readonly listen?: string;
+  readonly ports?: { readonly https: number; readonly mqtts: number; readonly amqps: number };
+}
+
+export interface EmbeddedService {
+  readonly ready: ServiceReady;
+  readonly program: SupervisedProgram;
+}
+
+export async function startEmbeddedService(
+  launcher: Launcher,
+  options: ServiceOptions,
+  parts: ProgramParts,
+): Promise<Result<EmbeddedService>> {
+  await clearReadyFile(options.readyFile);
+  const { ports } = options;
+  const args = [
+    ...launcher.args,
+    'service',
+    ...['--data', options.data, '--ready-file', options.readyFile],
+    ...['--hubs', String(options.hubs), '--retry-after', String(options.retryAfter)],
+    ...(options.listen === undefined ? [] : ['--listen', options.listen]),
+    ...(ports === undefined
+      ? []
+      : ['--https', String(ports.https), '--mqtts', String(ports.mqtts), '--amqps', String(ports.amqps)]),
+  ];
+  const program = superviseProgram({ program: 'service', command: launcher.command, args, env: launcher.env }, parts);
+  const ready = await awaitReadyFile({
+    program: 'service',
+    file: options.readyFile,
+    limitMs: readyLimitMs,
+    clock: parts.clock,
+    parse: (json) => ServiceReady.safeParse(json).data,
+  });
+  if (ready.ok) return ok({ ready: ready.value, program });
+  await program.stop();
+  return ready;
+}
