@@ -7,6 +7,7 @@ import type { Result } from '../base/result.ts';
 import type { TpmCommand, TpmResponse } from './command.ts';
 import { alg, cap, cc, rh } from './constants.ts';
 import { done, exchange, read, type Run, type TpmLine } from './exchange.ts';
+import { tpmFailed } from './faults.ts';
 import { hmacSequence } from './hmac-sequence.ts';
 import { readNvIndex } from './nv.ts';
 import type { TpmTransport } from './types.ts';
@@ -43,6 +44,7 @@ export interface ImportInput {
   readonly encryptedSeed: Uint8Array;
 }
 
+/** Startup and self-test are not here: a TPM that asks for one gets it (exchange.ts). */
 export interface Tpm {
   readPublic(handle: number): Promise<Result<NamedPublic>>;
   createPrimary(hierarchy: number, template: Uint8Array): Promise<Result<LoadedObject>>;
@@ -66,8 +68,6 @@ export interface Tpm {
   /** Handles in use, from `first` on and of the same kind (TPM_CAP_HANDLES). */
   handles(first: number): Promise<Result<readonly number[]>>;
   random(count: number): Promise<Result<Uint8Array>>;
-  startup(): Promise<Result<void>>;
-  selfTest(): Promise<Result<void>>;
 }
 
 // One GetCapability answer lists at most 254 handles (Part 2, MAX_CAP_HANDLES); a TPM holds far fewer.
@@ -92,17 +92,16 @@ export function createTpm(transport: TpmTransport, clock: Clock, signal?: Cancel
     flush,
     ...objectCommands(run),
     ...policyCommands(run),
+    ...secretCommands(run),
     handles: (first) => readHandles(run, first),
     readNv: (index) => readNvIndex({ run, property }, index),
     hmac: (key, data) => hmacSequence({ run, property, flush }, key, data),
     random: async (count) =>
       read(await run({ code: cc.getRandom, parameters: [uint16(count)] }), (answer) => readSized(answer)),
-    startup: async () => done(await run({ code: cc.startup, parameters: [uint16(0)] })),
-    selfTest: async () => done(await run({ code: cc.selfTest, parameters: [Uint8Array.of(1)] })),
   };
 }
 
-type ObjectCommands = Pick<Tpm, 'readPublic' | 'createPrimary' | 'importKey' | 'load' | 'evictControl'>;
+type ObjectCommands = Pick<Tpm, 'readPublic' | 'createPrimary' | 'load' | 'evictControl'>;
 
 function objectCommands(run: Run): ObjectCommands {
   return {
@@ -124,11 +123,6 @@ function objectCommands(run: Run): ObjectCommands {
         }),
         readCreated,
       );
-    },
-    importKey: async ({ parent, innerKey, publicArea, duplicate, encryptedSeed }) => {
-      const parameters = [sized(innerKey), publicArea, duplicate, encryptedSeed, aes128Cfb];
-      const answer = await run({ code: cc.import, handles: [parent], sessions: ['password'], parameters });
-      return read(answer, (body) => readSizedWhole(body));
     },
     load: async (parent, privateArea, publicArea) => {
       const parameters = [privateArea, publicArea];
@@ -162,7 +156,7 @@ function readCreated(answer: ByteReader, handle: number): LoadedObject | undefin
   return { handle, publicArea, name };
 }
 
-type PolicyCommands = Pick<Tpm, 'startPolicySession' | 'policySecret' | 'activateCredential'>;
+type PolicyCommands = Pick<Tpm, 'startPolicySession' | 'policySecret'>;
 
 function policyCommands(run: Run): PolicyCommands {
   return {
@@ -181,9 +175,16 @@ function policyCommands(run: Run): PolicyCommands {
         await run({ code: cc.policySecret, handles: [authority, session], sessions: ['password'], parameters }),
       );
     },
+  };
+}
+
+type SecretCommands = Pick<Tpm, 'activateCredential' | 'importKey'>;
+
+function secretCommands(run: Run): SecretCommands {
+  return {
     activateCredential: async ({ srkHandle, ekHandle, session, idObject, encryptedSecret }) =>
       read(
-        await run({
+        await runWithSecret(run, {
           code: cc.activateCredential,
           handles: [srkHandle, ekHandle],
           sessions: ['password', session],
@@ -191,7 +192,28 @@ function policyCommands(run: Run): PolicyCommands {
         }),
         (answer) => readSized(answer),
       ),
+    importKey: async ({ parent, innerKey, publicArea, duplicate, encryptedSeed }) => {
+      const parameters = [sized(innerKey), publicArea, duplicate, encryptedSeed, aes128Cfb];
+      const answer = await runWithSecret(run, {
+        code: cc.import,
+        handles: [parent],
+        sessions: ['password'],
+        parameters,
+      });
+      return read(answer, (body) => readSizedWhole(body));
+    },
   };
+}
+
+/**
+ * swtpm says TPM_RC_FAILURE when a secret was encrypted to another key (seen on 0.7.1, where the specification has
+ * TPM_RC_VALUE). A TPM that is really in failure mode refuses GetRandom too (Part 1, clause 12.4).
+ */
+async function runWithSecret(run: Run, command: TpmCommand): Promise<Result<TpmResponse>> {
+  const response = await run(command);
+  if (response.ok || response.fault.code !== 'tpm-failure-mode') return response;
+  const isAlive = (await run({ code: cc.getRandom, parameters: [uint16(1)] })).ok;
+  return isAlive ? tpmFailed('tpm-integrity', response.fault.detail) : response;
 }
 
 async function readProperty(run: Run, property: number): Promise<Result<number>> {

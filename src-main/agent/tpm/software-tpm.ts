@@ -1,0 +1,58 @@
+/**
+ * A small TPM in software: EK, SRK, credentials, imported HMAC keys. It answers the same command buffers as a real one
+ * and passes the same exam, so that a demonstration runs on any system. It protects nothing: its keys lie in a file.
+ */
+import { type Clock, sleep } from '../../lib/base/clock.ts';
+import { createLane } from '../../lib/base/lane.ts';
+import { ok, type Result } from '../../lib/base/result.ts';
+import { linkFailed } from './faults.ts';
+import { inLane, maxWaitingCommands, type OpenedTpm } from './opened-tpm.ts';
+import { runCommand } from './software/dispatch.ts';
+import { createMemory } from './software/memory.ts';
+import { emptyState, readState, type TpmState } from './software/state.ts';
+
+export interface SoftwareTpmOptions {
+  readonly stateFile: string;
+  /** Where the state file does not exist yet, begin as a copy of this one: a second unit with the same EK. */
+  readonly copyOf?: string;
+  /** DER, for NV index 0x01C00002; kept in the state file. */
+  readonly ekCertificate?: Uint8Array;
+  /** A slow chip: how long each answer is held back. */
+  readonly answerDelayMs?: number;
+}
+
+export async function openSoftwareTpm(options: SoftwareTpmOptions, clock: Clock): Promise<Result<OpenedTpm>> {
+  const state = await initialState(options);
+  if (!state.ok) return state;
+  const { ekCertificate, answerDelayMs = 0 } = options;
+  const memory = createMemory(options.stateFile, state.value);
+  const kept = await memory.keep((now) => (ekCertificate === undefined ? now : { ...now, ekCertificate }));
+  if (!kept.ok) return kept;
+  const closed = new AbortController();
+  const transport = inLane(createLane(maxWaitingCommands), async (command, signal) => {
+    if (closed.signal.aborted) return linkFailed('tpm-link-down', { reason: 'closed' });
+    const answer = await runCommand(memory, command);
+    if (answerDelayMs > 0) await sleep(clock, answerDelayMs, signal ?? closed.signal);
+    return signal?.aborted === true ? linkFailed('tpm-link-cancelled') : ok(answer);
+  });
+  return ok({
+    kind: 'software',
+    transport,
+    close() {
+      closed.abort();
+      return Promise.resolve();
+    },
+  });
+}
+
+async function initialState(options: SoftwareTpmOptions): Promise<Result<TpmState>> {
+  const own = await readState(options.stateFile);
+  if (!own.ok) return own;
+  if (own.value !== undefined) return ok(own.value);
+  if (options.copyOf === undefined) return ok(emptyState);
+  const copied = await readState(options.copyOf);
+  if (!copied.ok) return copied;
+  return copied.value === undefined
+    ? linkFailed('tpm-state-unreadable', { reason: 'nothing to copy' })
+    : ok(copied.value);
+}
