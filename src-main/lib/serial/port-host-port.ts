@@ -1,0 +1,162 @@
+/** One opening of a port in a port host, as a ByteStream. */
+import { sleep, type Clock } from '../base/clock.ts';
+import type { Fault } from '../base/fault.ts';
+import { failed, ok, type Result } from '../base/result.ts';
+import type { ByteStream } from '../base/stream.ts';
+import { serialFault } from './faults.ts';
+import { maxQueuedBytes, writeTimeoutMs } from './node-ends.ts';
+import type { HostChild } from './port-host-child.ts';
+import type { PortHostLimits } from './port-host.ts';
+import { decodeFault, maxPayloadBytes, messageTypes, type Message } from './port-host-wire.ts';
+
+export interface HostedPort {
+  readonly number: number;
+  readonly opened: Promise<Result<void>>;
+  readonly stream: ByteStream;
+  readonly isEnded: boolean;
+  hear(message: Message): void;
+  /** The port is gone: unplugged, or its host died. */
+  end(reason: Fault | undefined): void;
+}
+
+export interface HostedPortParts {
+  readonly number: number;
+  readonly host: HostChild;
+  readonly clock: Clock;
+  readonly limits: PortHostLimits;
+}
+
+interface Write {
+  readonly bytes: number;
+  readonly settle: (result: Result<void>) => void;
+}
+
+export function createHostedPort(parts: HostedPortParts): HostedPort {
+  const { number, host, clock } = parts;
+  const dataListeners = new Set<(bytes: Uint8Array) => void>();
+  const closeListeners = new Set<(reason: Fault | undefined) => void>();
+  const writes = createWriteQueue(clock);
+  const opening = Promise.withResolvers<Result<void>>();
+  const closing = Promise.withResolvers<undefined>();
+  let ended: { readonly reason: Fault | undefined } | undefined;
+  // Bytes that came before anybody listened; a port is listened to at once or closed.
+  let early: Uint8Array[] = [];
+  let hasListened = false;
+
+  /** For the listeners; the host may still have to let go. */
+  const finish = (reason: Fault | undefined): void => {
+    if (ended !== undefined) return;
+    ended = { reason };
+    early = [];
+    opening.resolve(failed(reason ?? serialFault('port-closed')));
+    writes.failAll(reason ?? serialFault('port-closed'));
+    for (const listener of [...closeListeners]) listener(reason);
+    closeListeners.clear();
+    dataListeners.clear();
+  };
+  const end = (reason: Fault | undefined): void => {
+    closing.resolve(undefined);
+    finish(reason);
+  };
+  const hear = ({ type, payload }: Message): void => {
+    if (type === messageTypes.closed) closing.resolve(undefined);
+    if (ended !== undefined) return;
+    if (type === messageTypes.opened) opening.resolve(ok());
+    else if (type === messageTypes.fault) end(decodeFault(payload) ?? serialFault('port-unplugged'));
+    else if (type === messageTypes.written) writes.settleOldest(payload);
+    else if (type === messageTypes.data) {
+      if (hasListened) for (const listener of [...dataListeners]) listener(payload);
+      else if (early.length < maxEarlyPieces) early.push(payload);
+    }
+  };
+  const stream: ByteStream = {
+    async write(bytes) {
+      if (ended !== undefined) return failed(ended.reason ?? serialFault('port-closed'));
+      const results: Promise<Result<void>>[] = [];
+      for (let at = 0; at < bytes.length; at += maxPayloadBytes) {
+        const part = bytes.subarray(at, at + maxPayloadBytes);
+        const queued = writes.add(part.length);
+        if (queued === undefined) return failed(serialFault('port-stuck'));
+        host.say(messageTypes.data, number, part);
+        results.push(queued);
+      }
+      const settled = await Promise.all(results);
+      return settled.find((result) => !result.ok) ?? ok();
+    },
+    onData(listener) {
+      dataListeners.add(listener);
+      hasListened = true;
+      const waited = early;
+      early = [];
+      for (const bytes of waited) listener(bytes);
+      return () => void dataListeners.delete(listener);
+    },
+    onClose(listener) {
+      closeListeners.add(listener);
+      return () => void closeListeners.delete(listener);
+    },
+    async close() {
+      if (ended === undefined) {
+        host.say(messageTypes.close, number);
+        finish(undefined);
+      }
+      await Promise.race([closing.promise, sleep(clock, parts.limits.closeTimeoutMs)]);
+    },
+  };
+  return {
+    number,
+    opened: opening.promise,
+    stream,
+    get isEnded() {
+      return ended !== undefined;
+    },
+    hear,
+    end,
+  };
+}
+
+/** A port speaks at most a few kilobytes between its opening and the next turn of the event loop. */
+const maxEarlyPieces = 64;
+
+interface WriteQueue {
+  /** Undefined when too much waits already. */
+  add(bytes: number): Promise<Result<void>> | undefined;
+  settleOldest(payload: Uint8Array): void;
+  failAll(reason: Fault): void;
+}
+
+/** Writes are answered in their order. */
+function createWriteQueue(clock: Clock): WriteQueue {
+  let queue: Write[] = [];
+  let queuedBytes = 0;
+  return {
+    add(bytes) {
+      if (queuedBytes + bytes > maxQueuedBytes) return undefined;
+      queuedBytes += bytes;
+      return new Promise((resolve) => {
+        const cancel = clock.after(writeTimeoutMs, () => {
+          resolve(failed(serialFault('port-stuck')));
+        });
+        queue.push({
+          bytes,
+          settle(result) {
+            cancel();
+            resolve(result);
+          },
+        });
+      });
+    },
+    settleOldest(payload) {
+      const oldest = queue.shift();
+      if (oldest === undefined) return;
+      queuedBytes -= oldest.bytes;
+      oldest.settle(payload.length === 0 ? ok() : failed(decodeFault(payload) ?? serialFault('port-unplugged')));
+    },
+    failAll(reason) {
+      const waiting = queue;
+      queue = [];
+      queuedBytes = 0;
+      for (const write of waiting) write.settle(failed(reason));
+    },
+  };
+}

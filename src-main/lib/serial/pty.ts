@@ -1,0 +1,142 @@
+/** A pseudo-terminal pair: a device's end as a stream, and a path that a station opens like a serial port. */
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { constants } from 'node:fs';
+import { lstat, open, readlink, rename, symlink, unlink, type FileHandle } from 'node:fs/promises';
+import type { Readable, Writable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import { failed, ok, type Result } from '../base/result.ts';
+import type { ByteStream } from '../base/stream.ts';
+import { serialFault } from './faults.ts';
+import { byteStreamOf } from './node-ends.ts';
+import { ptyPerl } from './pty-perl.ts';
+
+export const ptyTools = ['socat', 'perl'] as const;
+export type PtyTool = (typeof ptyTools)[number];
+
+export interface PtyOptions {
+  /** A stable name for the slave: a symbolic link, replaced when it is there and removed at the end. */
+  readonly linkPath?: string;
+  /** Absent: socat, else Perl. */
+  readonly tool?: PtyTool;
+}
+
+export interface Pty {
+  /** What the station opens: `linkPath` where one was given, else the slave itself. */
+  readonly path: string;
+  readonly slavePath: string;
+  readonly tool: PtyTool;
+  /** The device's end. It outlives stations: a slave that is closed and opened again is no end of the stream. */
+  readonly stream: ByteStream;
+  /** To the station this is a pulled cable. */
+  close(): Promise<void>;
+}
+
+type Helper = ChildProcessByStdio<Writable, Readable, Readable>;
+
+/** Starting a small program; a loaded machine may take a second. */
+const startTimeoutMs = 10_000;
+/** What a helper may say before it is ready; more is no helper of ours. */
+const maxStartText = 8_192;
+
+const commands = {
+  // Two -d print the path and, once raw mode is set, the start of the transfer.
+  socat: { program: 'socat', args: ['-d', '-d', 'STDIO', 'PTY,raw,echo=0'], ready: /starting data transfer loop/ },
+  perl: { program: 'perl', args: ['-e', ptyPerl], ready: /^ready$/m },
+} as const satisfies Record<PtyTool, { program: string; args: readonly string[]; ready: RegExp }>;
+
+export async function openPty(options: PtyOptions, clock: Clock): Promise<Result<Pty>> {
+  const tools = options.tool === undefined ? ptyTools : [options.tool];
+  for (const tool of tools) {
+    const started = await startHelper(tool, clock);
+    if (started !== undefined) return ok(await ptyOf(started, tool, options, clock));
+  }
+  return failed(serialFault('pty-unavailable', { tried: tools.join(', ') }));
+}
+
+interface Started {
+  readonly helper: Helper;
+  readonly slavePath: string;
+}
+
+async function ptyOf({ helper, slavePath }: Started, tool: PtyTool, options: PtyOptions, clock: Clock): Promise<Pty> {
+  const { linkPath } = options;
+  // Held open and never read: without it the master would see a hang-up whenever a station closes the slave.
+  const held = await open(slavePath, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+  if (linkPath !== undefined) await replaceLink(linkPath, slavePath);
+  const stream = byteStreamOf(
+    {
+      readable: helper.stdout,
+      writable: helper.stdin,
+      release: () => release(helper, held, linkPath === undefined ? undefined : { linkPath, slavePath }),
+      lost: () => serialFault('port-unplugged', { path: linkPath ?? slavePath }),
+    },
+    clock,
+  );
+  return { path: linkPath ?? slavePath, slavePath, tool, stream, close: () => stream.close() };
+}
+
+/** Undefined when the program is missing or cannot make one. */
+function startHelper(tool: PtyTool, clock: Clock): Promise<Started | undefined> {
+  const { program, args, ready } = commands[tool];
+  const helper = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  return new Promise((resolve) => {
+    let text = '';
+    const settle = (started: Started | undefined): void => {
+      cancel();
+      if (started === undefined) helper.kill('SIGKILL');
+      resolve(started);
+    };
+    const cancel = clock.after(startTimeoutMs, () => {
+      settle(undefined);
+    });
+    helper.once('error', () => {
+      settle(undefined);
+    });
+    helper.once('exit', () => {
+      settle(undefined);
+    });
+    helper.stderr.setEncoding('utf8');
+    // Read to the end of its life: a full pipe would stop the helper.
+    helper.stderr.on('data', (piece: string) => {
+      if (text.length > maxStartText) return;
+      text += piece;
+      const slavePath = /PTY is (\S+)/.exec(text)?.[1];
+      if (slavePath !== undefined && ready.test(text)) settle({ helper, slavePath });
+    });
+  });
+}
+
+async function release(
+  helper: Helper,
+  held: FileHandle,
+  link: { readonly linkPath: string; readonly slavePath: string } | undefined,
+): Promise<void> {
+  if (link !== undefined) await removeLink(link.linkPath, link.slavePath);
+  const exited = new Promise<void>((resolve) => {
+    if (helper.exitCode !== null || helper.signalCode !== null) resolve();
+    else {
+      helper.once('exit', () => {
+        resolve();
+      });
+    }
+  });
+  helper.kill('SIGKILL');
+  await held.close();
+  await exited;
+}
+
+/** Whole or not at all: a station may be looking at the link just now. */
+async function replaceLink(linkPath: string, slavePath: string): Promise<void> {
+  const there = await lstat(linkPath).catch(() => undefined);
+  if (there !== undefined && !there.isSymbolicLink()) throw new Error('the link path is taken by something else');
+  const fresh = `${linkPath}.new`;
+  await unlink(fresh).catch(() => undefined);
+  await symlink(slavePath, fresh);
+  await rename(fresh, linkPath);
+}
+
+/** Only ours: another agent may have taken the name over. */
+async function removeLink(linkPath: string, slavePath: string): Promise<void> {
+  const target = await readlink(linkPath).catch(() => undefined);
+  if (target === slavePath) await unlink(linkPath).catch(() => undefined);
+}

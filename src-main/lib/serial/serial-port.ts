@@ -1,0 +1,125 @@
+/** A serial port in this process. Stations use a port host instead: a hanging driver must not stop the program. */
+import { SerialPort } from 'serialport';
+import type { Clock } from '../base/clock.ts';
+import type { Fault } from '../base/fault.ts';
+import type { Log } from '../base/log.ts';
+import { failed, ok, type Result } from '../base/result.ts';
+import type { ByteStream } from '../base/stream.ts';
+import { serialFault } from './faults.ts';
+import { byteStreamOf } from './node-ends.ts';
+import { defaultBaudRate, type PortProfile } from './profile.ts';
+
+export interface SerialParts {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export async function openSerialPort(profile: PortProfile, parts: SerialParts): Promise<Result<ByteStream>> {
+  const opened = await openNativePort(profile, parts.log);
+  if (!opened.ok) return opened;
+  const port = opened.value;
+  return ok(
+    byteStreamOf(
+      {
+        readable: port,
+        writable: port,
+        release: () => closeNativePort(port),
+        lost: () => serialFault('port-unplugged', { path: profile.path }),
+      },
+      parts.clock,
+    ),
+  );
+}
+
+/** The port as serialport gives it: paused until somebody listens. */
+export async function openNativePort(profile: PortProfile, log: Log): Promise<Result<SerialPort>> {
+  const port = new SerialPort({
+    path: profile.path,
+    baudRate: profile.baudRate ?? defaultBaudRate,
+    autoOpen: false,
+    lock: true,
+    ...(profile.rtscts === undefined ? {} : { rtscts: profile.rtscts }),
+    ...(profile.hangUpOnClose === undefined ? {} : { hupcl: profile.hangUpOnClose }),
+  });
+  const error = await new Promise<Error | null>((resolve) => {
+    port.open(resolve);
+  });
+  if (error !== null) return failed(openFault(profile.path, error.message));
+  await setModemLines(port, profile, log);
+  return ok(port);
+}
+
+export function closeNativePort(port: SerialPort): Promise<void> {
+  return new Promise((resolve) => {
+    if (!port.isOpen) {
+      resolve();
+      return;
+    }
+    port.close(() => {
+      resolve();
+    });
+  });
+}
+
+/** A pseudo-terminal has no modem lines (ENOTTY) and some adapters lack one: told, and gone on without. */
+async function setModemLines(port: SerialPort, profile: PortProfile, log: Log): Promise<void> {
+  const { dtr, rts } = profile;
+  if (dtr === undefined && rts === undefined) return;
+  const error = await new Promise<Error | null>((resolve) => {
+    port.set({ ...(dtr === undefined ? {} : { dtr }), ...(rts === undefined ? {} : { rts }) }, resolve);
+  });
+  if (error !== null) log.info('port-has-no-modem-lines', { path: profile.path });
+}
+
+// serialport hands on the text of strerror(3) and nothing else; ours are the words of a C library in the C locale.
+const openFaults: readonly (readonly [RegExp, Parameters<typeof serialFault>[0]])[] = [
+  [/no such file|file not found|cannot find/i, 'port-missing'],
+  [/permission denied|access denied/i, 'port-denied'],
+  [/busy|cannot lock|temporarily unavailable/i, 'port-busy'],
+];
+
+function openFault(path: string, message: string): Fault {
+  const code = openFaults.find(([pattern]) => pattern.test(message))?.[1] ?? 'port-failed';
+  return serialFault(code, { path });
+}
+
+/** What an adapter says of itself; pseudo-terminals are never in this list. */
+export interface PortDescription {
+  readonly path: string;
+  readonly manufacturer?: string;
+  readonly serialNumber?: string;
+  readonly vendorId?: string;
+  readonly productId?: string;
+  /** Where it is plugged in, as the system names it. */
+  readonly location?: string;
+}
+
+export async function listPorts(): Promise<readonly PortDescription[]> {
+  const found: readonly unknown[] = await SerialPort.list();
+  return found.flatMap((port) => {
+    const facts = new Map<string, unknown>(typeof port === 'object' && port !== null ? Object.entries(port) : []);
+    const path = facts.get('path');
+    if (typeof path !== 'string') return [];
+    const location = textOf(facts.get('locationId')) ?? textOf(facts.get('pnpId'));
+    const [manufacturer, serialNumber, vendorId, productId] = [
+      'manufacturer',
+      'serialNumber',
+      'vendorId',
+      'productId',
+    ].map((name) => textOf(facts.get(name)));
+    return [
+      {
+        path,
+        ...(manufacturer === undefined ? {} : { manufacturer }),
+        ...(serialNumber === undefined ? {} : { serialNumber }),
+        ...(vendorId === undefined ? {} : { vendorId }),
+        ...(productId === undefined ? {} : { productId }),
+        ...(location === undefined ? {} : { location }),
+      },
+    ];
+  });
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
