@@ -118,9 +118,9 @@ export interface ReportBatch {
 
 export interface ReportSource {
   /** `latest`: the one opened last. */
-  batch(batchId: string): Promise<Result<ReportBatch>>;
+  reportBatch(batchId: string): Promise<Result<ReportBatch>>;
   /** The next page of units in the order of their first run; `after` is the last page's `next`. */
-  units(
+  reportUnits(
     batchId: BatchId,
     after: number,
   ): Promise<Result<{ readonly units: readonly ReportUnit[]; readonly next?: number }>>;

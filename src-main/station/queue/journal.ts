@@ -1,0 +1,282 @@
+/** The journal of the bench: what a run may do, what it has done, and what it leaves behind. */
+import { isoTime } from '../../lib/base/host.ts';
+import { type Result, failed, ok } from '../../lib/base/result.ts';
+import type { ReadDb, WriteDb } from '../../lib/sqlite/database.ts';
+import { batchFault } from '../batches/faults.ts';
+import type { Attestation, RunId, SerialNumber, UnitId } from '../batches/model.ts';
+import type { EndRecord, IdentityClaim, Intent, RunBegun, RunStart, Step } from '../bench/ports.ts';
+import type { ChangeNote, StoreContext } from './context.ts';
+import { appendEvent, stationActor } from './events.ts';
+import { storeFault } from './faults.ts';
+import { type BatchRow, type RunRow, type UnitRow, batchBySeq, batchRow, openRun, present, unitBySeq } from './rows.ts';
+
+/** A run that a dead process left without a verdict. */
+export interface InterruptedRun {
+  readonly runId: RunId;
+  readonly unitId: UnitId;
+  readonly slot: number;
+  readonly serialNumber: SerialNumber;
+  readonly batchId: string;
+  readonly open: readonly Intent[];
+}
+
+// A station has at most 16 slots; more open runs than this mean a damaged file, not a longer list.
+const maxInterruptedRuns = 64;
+// Three steps a run; a unit that failed this often before a step closed has others' attention already.
+const maxOpenIntents = 32;
+const typicalRuns = 50;
+
+export function begin(context: StoreContext, start: RunStart): Result<RunBegun> {
+  return context.write((db, note) => {
+    const repeated = db.get<RunRow>('SELECT * FROM runs WHERE run_id = ?', start.runId);
+    if (repeated !== undefined) return ok(begun(db, unitBySeq(db, repeated.unit), repeated.number));
+    const batch = batchRow(db, start.batch.batchId);
+    if (!batch.ok) return batch;
+    const known = db.get<UnitRow>('SELECT * FROM units WHERE serial_number = ?', start.serialNumber);
+    const allowed = mayBegin(db, batch.value, known);
+    if (!allowed.ok) return allowed;
+    if (known !== undefined) supersedeOpenRuns(db, known, start);
+    const unit = known === undefined ? addUnit(db, context, batch.value, start) : reworkUnit(db, known, start);
+    const run = db.run(
+      `INSERT INTO runs (run_id, unit, batch, number, slot, operator, started_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      ...[start.runId, unit.seq, batch.value.seq, unit.runs, start.slot, start.operator, start.startedMs],
+    );
+    db.run(
+      `INSERT INTO claims (kind, value, unit, run) VALUES ('serial-number', ?, ?, ?) ON CONFLICT DO NOTHING`,
+      ...[start.serialNumber, unit.seq, run.lastId],
+    );
+    const { runId, slot, serialNumber, operator } = start;
+    appendEvent(db, start.startedMs, {
+      kind: 'run.begun',
+      actor: operator,
+      body: { runId, unitId: unit.unit_id, batchId: batch.value.batch_id, serialNumber, slot, number: unit.runs },
+    });
+    note.unit(unit.unit_id);
+    note.batch(batch.value.batch_id);
+    return ok(begun(db, unit, unit.runs));
+  });
+}
+
+function mayBegin(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined): Result<void> {
+  const { name, quantity } = batch;
+  if (batch.state === 'closed') return failed(batchFault('batch-closed', { name }));
+  if (unit !== undefined && unit.batch !== batch.seq) {
+    const { serial_number: serialNumber, state } = unit;
+    const otherBatch = batchBySeq(db, unit.batch).name;
+    const firstSeen = isoTime(unit.first_run_ms);
+    return failed(batchFault('serial-in-other-batch', { serialNumber, otherBatch, firstSeen, state }));
+  }
+  if (unit?.passed_ms !== undefined && unit.passed_ms !== null) return failed(alreadyPassed(unit, unit.passed_ms));
+  const taken = othersInBudget(db, batch, unit);
+  return taken < quantity ? ok() : failed(batchFault('batch-full', { name, quantity }));
+}
+
+function alreadyPassed(unit: UnitRow, passedMs: number): ReturnType<typeof batchFault> {
+  return batchFault('unit-already-passed', {
+    serialNumber: unit.serial_number,
+    unitId: unit.unit_id,
+    passedAt: isoTime(passedMs),
+    passedMs,
+    slot: unit.slot,
+    operator: unit.operator,
+    runs: unit.runs,
+    state: unit.state,
+    registrationId: unit.registration_id ?? '',
+    hub: unit.hub ?? '',
+  });
+}
+
+/** Units that passed, and units in work that may: together they never exceed what the batch allows. */
+function othersInBudget(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined): number {
+  const counted = db.get<{ n: number | null }>(
+    `SELECT sum(n) AS n FROM unit_counts WHERE batch = ? AND state NOT IN ('failed', 'interrupted')`,
+    batch.seq,
+  );
+  return (counted?.n ?? 0) - (unit?.state === 'in-work' ? 1 : 0);
+}
+
+/** The bench begins a run only when the one before is over: a run still open was lost with its process. */
+function supersedeOpenRuns(db: WriteDb, unit: UnitRow, start: RunStart): void {
+  const fault = JSON.stringify(storeFault('run-superseded'));
+  const open = db.all<RunRow>('SELECT * FROM runs WHERE unit = ? AND verdict IS NULL', unit.seq);
+  for (const run of open) {
+    const event_seq = appendEvent(db, start.startedMs, {
+      kind: 'run.ended',
+      actor: stationActor,
+      body: { runId: run.run_id, unitId: unit.unit_id, verdict: 'error', fault: 'run-superseded' },
+    });
+    db.run(
+      `UPDATE runs SET verdict = 'error', fault = ?, ended_ms = ?, event_seq = ? WHERE seq = ?`,
+      ...[fault, start.startedMs, event_seq, run.seq],
+    );
+  }
+  if (open.length > 0) db.run('UPDATE units SET had_verdict = 1 WHERE seq = ?', unit.seq);
+}
+
+function addUnit(db: WriteDb, context: StoreContext, batch: BatchRow, start: RunStart): UnitRow {
+  const added = db.run(
+    `INSERT INTO units (unit_id, batch, serial_number, state, slot, operator, runs, first_run_ms)
+      VALUES (?, ?, ?, 'in-work', ?, ?, 1, ?)`,
+    ...[context.random.uuid(), batch.seq, start.serialNumber, start.slot, start.operator, start.startedMs],
+  );
+  return unitBySeq(db, added.lastId);
+}
+
+function reworkUnit(db: WriteDb, unit: UnitRow, start: RunStart): UnitRow {
+  db.run(
+    `UPDATE units SET state = 'in-work', slot = ?, operator = ?, runs = runs + 1, fault = NULL WHERE seq = ?`,
+    ...[start.slot, start.operator, unit.seq],
+  );
+  return unitBySeq(db, unit.seq);
+}
+
+function begun(db: ReadDb, unit: UnitRow, runNumber: number): RunBegun {
+  return { unitId: unit.unit_id, runNumber, open: openIntents(db, unit.seq) };
+}
+
+/** Newest first, each request once: a later run repeats the request of an earlier one. */
+function openIntents(db: ReadDb, unit: number): readonly Intent[] {
+  const rows = db.all<{ step: Step; request_id: string; sha256: string | null }>(
+    'SELECT step, request_id, sha256 FROM intents WHERE unit = ? AND closed_ms IS NULL ORDER BY seq DESC LIMIT ?',
+    ...[unit, maxOpenIntents],
+  );
+  const once = new Map<string, Intent>();
+  for (const { step, request_id: requestId, sha256 } of rows) {
+    const key = `${step} ${requestId}`;
+    if (!once.has(key)) once.set(key, { step, requestId, ...(sha256 === null ? {} : { sha256 }) });
+  }
+  return Array.from(once.values());
+}
+
+export function claim(context: StoreContext, runId: RunId, claims: readonly IdentityClaim[]): Result<void> {
+  return context.write((db) => {
+    const run = openRun(db, runId);
+    if (!run.ok) return run;
+    for (const { kind, value } of claims) {
+      // The service compares registration ids without case (dps-wire 0.1).
+      const kept = kind === 'registration-id' ? value.toLowerCase() : value;
+      db.run(
+        'INSERT INTO claims (kind, value, unit, run) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+        ...[kind, kept, run.value.unit, run.value.seq],
+      );
+      const holder = present(
+        db.get<{ unit: number }>('SELECT unit FROM claims WHERE kind = ? AND value = ?', kind, kept),
+      );
+      if (holder.unit !== run.value.unit) return failed(identityTaken(db, kind, holder.unit));
+    }
+    return ok();
+  });
+}
+
+const kindInWords = {
+  'serial-number': 'serial number',
+  ek: 'endorsement key',
+  'public-key': 'key',
+  'registration-id': 'registration id',
+} as const;
+
+export function identityTaken(db: ReadDb, kind: IdentityClaim['kind'], holder: number): ReturnType<typeof batchFault> {
+  const other = unitBySeq(db, holder);
+  return batchFault('identity-taken', {
+    kind: kindInWords[kind],
+    serialNumber: other.serial_number,
+    unitId: other.unit_id,
+    batch: batchBySeq(db, other.batch).name,
+    state: other.state,
+    slot: other.slot,
+    operator: other.operator,
+    firstRun: isoTime(other.first_run_ms),
+    ...(other.passed_ms === null ? {} : { passedAt: isoTime(other.passed_ms) }),
+  });
+}
+
+export function intend(context: StoreContext, runId: RunId, intent: Intent): Result<void> {
+  return context.write((db) => {
+    const run = openRun(db, runId);
+    if (!run.ok) return run;
+    const { step, requestId, sha256 } = intent;
+    db.run(
+      `INSERT INTO intents (run, unit, step, request_id, sha256, intended_ms) VALUES (?, ?, ?, ?, ?, ?)
+        ON CONFLICT (run, step, request_id) DO UPDATE SET sha256 = excluded.sha256`,
+      ...[run.value.seq, run.value.unit, step, requestId, sha256 ?? null, context.nowMs()],
+    );
+    return ok();
+  });
+}
+
+/** Closes every open intent of the unit for this step: the device now holds what the last one wrote. */
+export function fulfil(context: StoreContext, runId: RunId, intent: Intent): Result<void> {
+  return context.write((db) => {
+    const run = openRun(db, runId);
+    if (!run.ok) return run;
+    db.run(
+      'UPDATE intents SET closed_ms = ? WHERE unit = ? AND step = ? AND closed_ms IS NULL',
+      ...[context.nowMs(), run.value.unit, intent.step],
+    );
+    return ok();
+  });
+}
+
+export function end(context: StoreContext, runId: RunId, record: EndRecord): Result<void> {
+  return context.write((db, note) => {
+    const found = openRun(db, runId);
+    if (!found.ok) {
+      const repeated = found.fault.code === 'run-ended' && found.fault.detail?.['verdict'] === record.verdict;
+      return repeated ? ok() : found;
+    }
+    const run = found.value;
+    const unit = unitBySeq(db, run.unit);
+    const fault = JSON.stringify(record.fault);
+    const { verdict, phase } = record;
+    const eventSeq = appendEvent(db, record.endedMs, {
+      kind: 'run.ended',
+      actor: run.operator,
+      body: { runId, unitId: unit.unit_id, verdict, phase, fault: record.fault.code },
+    });
+    db.run(
+      'UPDATE runs SET verdict = ?, phase = ?, fault = ?, ended_ms = ?, event_seq = ? WHERE seq = ?',
+      ...[verdict, phase, fault, record.endedMs, eventSeq, run.seq],
+    );
+    db.run(
+      'UPDATE units SET state = ?, fault = ?, had_verdict = 1 WHERE seq = ?',
+      ...[verdict === 'fail' ? 'failed' : 'interrupted', fault, unit.seq],
+    );
+    noteRun(db, note, unit);
+    return ok();
+  });
+}
+
+export function noteRun(db: ReadDb, note: ChangeNote, unit: UnitRow): void {
+  note.unit(unit.unit_id);
+  note.batch(batchBySeq(db, unit.batch).batch_id);
+}
+
+export function typicalMs(context: StoreContext, attestation: Attestation): Result<number | undefined> {
+  return context.db.read((db) => {
+    const lastRuns = db.all<{ took: number }>(
+      `SELECT ended_ms - started_ms AS took FROM runs WHERE attestation = ? AND verdict = 'pass'
+        ORDER BY seq DESC LIMIT ?`,
+      ...[attestation, typicalRuns],
+    );
+    const took = lastRuns.map((run) => run.took).sort((a, b) => a - b);
+    const upper = took[Math.floor(took.length / 2)];
+    const lower = took[Math.floor((took.length - 1) / 2)];
+    return upper === undefined || lower === undefined ? undefined : (upper + lower) / 2;
+  });
+}
+
+export function interrupted(context: StoreContext): Result<readonly InterruptedRun[]> {
+  return context.db.read((db) =>
+    db.all<RunRow>('SELECT * FROM runs WHERE verdict IS NULL ORDER BY seq LIMIT ?', maxInterruptedRuns).map((run) => {
+      const unit = unitBySeq(db, run.unit);
+      return {
+        runId: run.run_id,
+        unitId: unit.unit_id,
+        slot: run.slot,
+        serialNumber: unit.serial_number,
+        batchId: batchBySeq(db, run.batch).batch_id,
+        open: openIntents(db, unit.seq),
+      };
+    }),
+  );
+}

@@ -1,0 +1,69 @@
+/** The few things a station remembers of itself. */
+import { type Result, ok } from '../../lib/base/result.ts';
+import type { ReadDb, WriteDb } from '../../lib/sqlite/database.ts';
+import type { StoreContext } from './context.ts';
+import { appendEvent } from './events.ts';
+import { optional } from './rows.ts';
+
+export interface StationSettings {
+  /** Made at the first start, kept for ever. */
+  readonly stationId: string;
+  readonly operator?: string;
+  readonly selectedBatchId?: string;
+  /** The wall clock when the station last wrote it down: an earlier time now means a clock that was set back. */
+  readonly lastSeenMs?: number;
+}
+
+export interface SettingsChange {
+  readonly operator?: string;
+  readonly lastSeenMs?: number;
+}
+
+export function keepSetting(db: WriteDb, key: keyof StationSettings, value: string): void {
+  db.run(
+    'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+    key,
+    value,
+  );
+}
+
+export function settingsIn(db: ReadDb): StationSettings {
+  const kept = new Map(
+    db.all<{ key: string; value: string }>('SELECT key, value FROM settings').map(({ key, value }) => [key, value]),
+  );
+  const lastSeen = kept.get('lastSeenMs');
+  return {
+    stationId: kept.get('stationId') ?? '',
+    ...optional('operator', kept.get('operator')),
+    ...optional('selectedBatchId', kept.get('selectedBatchId')),
+    ...(lastSeen === undefined ? {} : { lastSeenMs: Number(lastSeen) }),
+  };
+}
+
+/** At open: a new file gets its station id. */
+export function nameStation(context: StoreContext): Result<void> {
+  return context.write((db) => {
+    if (settingsIn(db).stationId !== '') return ok();
+    // Short enough for a label and a report; 48 bits keep the stations of a hall apart.
+    const stationId = `station-${context.random.uuid().replaceAll('-', '').slice(0, 12)}`;
+    keepSetting(db, 'stationId', stationId);
+    appendEvent(db, context.nowMs(), { kind: 'station.created', actor: 'station', body: { stationId } });
+    return ok();
+  });
+}
+
+export function settings(context: StoreContext): Result<StationSettings> {
+  return context.db.read(settingsIn);
+}
+
+export function saveSettings(context: StoreContext, change: SettingsChange, by: string): Result<StationSettings> {
+  return context.write((db) => {
+    const { operator, lastSeenMs } = change;
+    if (operator !== undefined && operator !== settingsIn(db).operator) {
+      keepSetting(db, 'operator', operator);
+      appendEvent(db, context.nowMs(), { kind: 'operator.set', actor: by, body: { operator } });
+    }
+    if (lastSeenMs !== undefined) keepSetting(db, 'lastSeenMs', String(Math.round(lastSeenMs)));
+    return ok(settingsIn(db));
+  });
+}
