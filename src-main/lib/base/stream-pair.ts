@@ -1,6 +1,7 @@
 /** Two byte streams joined in memory: what one end writes the other hears, in order, never within the same call. */
 import { faultMaker, type Fault } from './fault.ts';
 import { failed, ok } from './result.ts';
+import { createStreamHub } from './stream-hub.ts';
 import type { ByteStream } from './stream.ts';
 
 const pairFault = faultMaker({
@@ -44,41 +45,24 @@ export function streamPair(): StreamPair {
 }
 
 function createEnd(other: () => End, closeOther: () => void): End {
-  const dataListeners = new Set<(bytes: Uint8Array) => void>();
-  const closeListeners = new Set<(reason: Fault | undefined) => void>();
-  let isOpen = true;
-  const end = (reason: Fault | undefined): void => {
-    if (!isOpen) return;
-    isOpen = false;
-    for (const listener of [...closeListeners]) listener(reason);
-    closeListeners.clear();
-    dataListeners.clear();
-  };
+  const hub = createStreamHub();
   return {
     stream: {
       async write(bytes) {
-        if (!isOpen) return failed(pairFault('stream-closed'));
+        if (hub.ended !== undefined) return failed(hub.ended.reason ?? pairFault('stream-closed'));
         const copy = bytes.slice();
         await Promise.resolve();
         other().hear(copy);
         return ok();
       },
-      onData(listener) {
-        dataListeners.add(listener);
-        return () => void dataListeners.delete(listener);
-      },
-      onClose(listener) {
-        closeListeners.add(listener);
-        return () => void closeListeners.delete(listener);
-      },
+      onData: hub.onData,
+      onClose: hub.onClose,
       async close() {
-        end(undefined);
+        hub.end(undefined);
         closeOther();
       },
     },
-    hear(bytes) {
-      if (isOpen) for (const listener of [...dataListeners]) listener(bytes);
-    },
-    end,
+    hear: hub.hear,
+    end: hub.end,
   };
 }

@@ -42,10 +42,8 @@ export function createLinkClient(stream: ByteStream, parts: LinkParts): LinkClie
   const requester = createRequester({ ...parts, exchange, limits, bufferBytes: () => buffer.bytes });
   // [LINK-6.3] A device runs one request at a time; the second caller waits here, not on the line.
   const lane = createLane(maxWaitingExchanges);
-  const perform = async (id: Uint8Array, kind: RequestKind, content: Uint8Array, signal?: CancelSignal) => {
-    const performed = lane.run(() => requester.perform({ id, kind, content }, signal));
-    return performed === undefined ? failed(linkFault('link-busy')) : performed;
-  };
+  const perform = async (id: Uint8Array, kind: RequestKind, content: Uint8Array, signal?: CancelSignal) =>
+    lane.run(() => requester.perform({ id, kind, content }, signal)) ?? failed(linkFault('link-busy'));
   const named = (requestId: string, kind: RequestKind, content: Uint8Array, signal?: CancelSignal) =>
     perform(wireRequestId(requestId), kind, content, signal);
 

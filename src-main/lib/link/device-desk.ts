@@ -46,32 +46,41 @@ export interface DeskOrder {
 }
 
 /** [LINK-6.3] The value of the result, or the device's fault. */
-export async function runOrder(device: LinkDevice, order: DeskOrder): Promise<Result<Uint8Array>> {
+export function runOrder(device: LinkDevice, order: DeskOrder): Promise<Result<Uint8Array>> {
   switch (order.kind) {
     case requestKinds.tpm:
-      return (await device.tpmTransmit?.(order.content)) ?? unsupported();
-    case requestKinds.generateKey: {
-      const algorithm = decodeMap(order.content)?.get('alg');
-      if (!isKeyAlgorithm(algorithm)) return failed(faultOfDevice('unknown-algorithm'));
-      return (await device.generateKey?.(order.requestId, algorithm)) ?? unsupported();
-    }
-    case requestKinds.createCsr: {
-      const map = decodeMap(order.content);
-      const commonName = map && textAt(map, 'cn', maxCommonNameLength);
-      if (commonName === undefined) return failed(faultOfDevice('bad-subject'));
-      return (await device.createCsr?.(order.requestId, commonName)) ?? unsupported();
-    }
+      return device.tpmTransmit?.(order.content) ?? unsupported();
+    case requestKinds.generateKey:
+      return generateKey(device, order);
+    case requestKinds.createCsr:
+      return createCsr(device, order);
     case requestKinds.certificates:
       return storeCertificates(device, order.content);
     case requestKinds.settings:
       return storeSettings(device, order.content);
-    case requestKinds.boot: {
-      const booted = await device.boot();
-      return booted.ok ? ok(new Uint8Array(0)) : booted;
-    }
+    case requestKinds.boot:
+      return boot(device);
     default:
       return unreachable(order.kind);
   }
+}
+
+async function generateKey(device: LinkDevice, { requestId, content }: DeskOrder): Promise<Result<Uint8Array>> {
+  const algorithm = decodeMap(content)?.get('alg');
+  if (!isKeyAlgorithm(algorithm)) return failed(faultOfDevice('unknown-algorithm'));
+  return device.generateKey?.(requestId, algorithm) ?? unsupported();
+}
+
+async function createCsr(device: LinkDevice, { requestId, content }: DeskOrder): Promise<Result<Uint8Array>> {
+  const map = decodeMap(content);
+  const commonName = map && textAt(map, 'cn', maxCommonNameLength);
+  if (commonName === undefined || commonName === '') return failed(faultOfDevice('bad-subject'));
+  return device.createCsr?.(requestId, commonName) ?? unsupported();
+}
+
+async function boot(device: LinkDevice): Promise<Result<Uint8Array>> {
+  const booted = await device.boot();
+  return booted.ok ? ok(new Uint8Array(0)) : booted;
 }
 
 /** [LINK-6.7] The answer is the hash of what is read back, not of what arrived. */
@@ -115,6 +124,6 @@ export async function readObject(device: LinkDevice, object: ObjectNumber): Prom
   }
 }
 
-function unsupported(): Result<never> {
+async function unsupported(): Promise<Result<never>> {
   return failed(faultOfDevice('unsupported'));
 }

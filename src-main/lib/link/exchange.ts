@@ -1,6 +1,7 @@
 /** One SMP request and its answer at a time: sequence numbers, timeouts, repeats [LINK-3.3, LINK-3.4]. */
 import { createLane } from '../base/lane.ts';
 import type { CancelSignal } from '../base/cancel.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Fault } from '../base/fault.ts';
 import { failed, ok, type Result } from '../base/result.ts';
 import type { ByteStream } from '../base/stream.ts';
@@ -39,7 +40,7 @@ export interface Exchange {
   close(): Promise<void>;
 }
 
-/** What one attempt saw. A damaged answer is told apart from none, because the next action differs. */
+/** What one attempt saw. */
 type Heard = { readonly at: 'silent' } | { readonly at: 'cancelled' } | { readonly at: 'closed' } | Answer;
 
 interface Waiting {
@@ -50,96 +51,120 @@ interface Waiting {
 
 export function createExchange(stream: ByteStream, parts: LinkParts, limits: LinkLimits): Exchange {
   const lane = createLane(maxWaitingExchanges);
-  const decoder = createFrameDecoder(maxBufferBytes);
+  const ear = createEar(stream);
   // [LINK-3.3] A fresh start, so that answers to an earlier session of this station do not fit.
   let sequence = parts.random.bytes(1)[0] ?? 0;
-  let waiting: Waiting | undefined;
-  let closed: { readonly reason: Fault | undefined } | undefined;
+
+  const attempt = async (frames: Uint8Array, question: Question, timing: Timing): Promise<Heard> => {
+    const heard = listen(ear, { sequence, question }, timing, parts.clock);
+    const written = await stream.write(frames);
+    if (!written.ok) ear.close(written.fault);
+    return heard;
+  };
+  const run = async (question: Question, pace: Pace, signal?: CancelSignal): Promise<Result<Answer>> => {
+    sequence = (sequence + 1) & 255;
+    const before = ear.discarded();
+    const frames = encodeFrames(packetOf(question, sequence));
+    for (let count = 0; count < pace.attempts; count += 1) {
+      if (signal?.aborted === true) return failed(linkFault('link-cancelled'));
+      if (ear.closed !== undefined) return failed(lost(ear.closed.reason));
+      // [LINK-3.4] A repeat keeps its number: a late answer to the first attempt answers the same question.
+      const heard = await attempt(frames, question, { replyTimeoutMs: pace.replyTimeoutMs, signal });
+      if (heard.at === 'answered' || heard.at === 'refused') {
+        if (count > 0) parts.log.info('link-repeated', { attempts: count + 1 });
+        return ok(heard);
+      }
+    }
+    if (ear.closed !== undefined) return failed(lost(ear.closed.reason));
+    if (signal?.aborted === true) return failed(linkFault('link-cancelled'));
+    // A damaged answer is told apart from none: the next action differs.
+    const now = ear.discarded();
+    const facts = { attempts: pace.attempts, damaged: now.damaged - before.damaged, stale: now.stale - before.stale };
+    return failed(linkFault(facts.damaged > 0 ? 'link-garbled' : 'link-silent', facts));
+  };
+
+  return {
+    ask: async (question, signal, pace = limits) =>
+      lane.run(() => run(question, pace, signal)) ?? failed(linkFault('link-busy')),
+    async endLine() {
+      if (ear.closed !== undefined) return failed(lost(ear.closed.reason));
+      const written = await stream.write(Uint8Array.of(0x0a));
+      return written.ok ? ok() : failed(lost(written.fault));
+    },
+    async close() {
+      ear.close(undefined);
+      await stream.close();
+    },
+  };
+}
+
+function lost(reason: Fault | undefined): Fault {
+  return linkFault('link-lost', { reason: reason?.code ?? 'closed' });
+}
+
+/** Hears the line: one waiting question at most, everything else is counted and dropped. */
+interface Ear {
+  waiting: Waiting | undefined;
+  readonly closed: { readonly reason: Fault | undefined } | undefined;
+  discarded(): { readonly damaged: number; readonly stale: number };
+  close(reason: Fault | undefined): void;
+}
+
+function createEar(stream: ByteStream): Ear {
+  const decoder = createFrameDecoder(maxBufferBytes);
   let damaged = 0;
   let stale = 0;
-
+  let closed: Ear['closed'];
+  const ear: Ear = {
+    waiting: undefined,
+    get closed() {
+      return closed;
+    },
+    discarded: () => ({ damaged, stale }),
+    close(reason) {
+      closed ??= { reason };
+      stopListening();
+      stopWatching();
+      ear.waiting?.hear({ at: 'closed' });
+    },
+  };
   const stopListening = stream.onData((bytes) => {
     for (const framed of decoder.push(bytes)) {
       if (framed.kind === 'discarded') {
+        // Boot chatter is no damage.
         if (framed.why !== 'noise') damaged += 1;
         continue;
       }
       const packet = decodePacket(framed.bytes);
-      const heard = packet && waiting && answerTo(waiting, packet);
-      if (heard !== undefined) waiting?.hear(heard);
+      const heard = packet && ear.waiting && answerTo(ear.waiting, packet);
+      if (heard !== undefined) ear.waiting?.hear(heard);
       else if (packet === undefined) damaged += 1;
       else stale += 1;
     }
   });
   const stopWatching = stream.onClose((reason) => {
-    closed ??= { reason };
-    waiting?.hear({ at: 'closed' });
+    ear.close(reason);
   });
-  const lost = (): Fault => linkFault('link-lost', { reason: closed?.reason?.code ?? 'closed' });
+  return ear;
+}
 
-  const attempt = async (frames: Uint8Array, question: Question, timing: Timing): Promise<Heard> => {
-    const heard = new Promise<Heard>((resolve) => {
-      const end = (outcome: Heard): void => {
-        cancelTimer();
-        timing.signal?.removeEventListener('abort', cancel);
-        waiting = undefined;
-        resolve(outcome);
-      };
-      const cancel = (): void => {
-        end({ at: 'cancelled' });
-      };
-      const cancelTimer = parts.clock.after(timing.replyTimeoutMs, () => {
-        end({ at: 'silent' });
-      });
-      timing.signal?.addEventListener('abort', cancel);
-      waiting = { sequence, question, hear: end };
+function listen(ear: Ear, asked: Omit<Waiting, 'hear'>, timing: Timing, clock: Clock): Promise<Heard> {
+  return new Promise((resolve) => {
+    const end = (outcome: Heard): void => {
+      cancelTimer();
+      timing.signal?.removeEventListener('abort', cancel);
+      ear.waiting = undefined;
+      resolve(outcome);
+    };
+    const cancel = (): void => {
+      end({ at: 'cancelled' });
+    };
+    const cancelTimer = clock.after(timing.replyTimeoutMs, () => {
+      end({ at: 'silent' });
     });
-    const written = await stream.write(frames);
-    if (!written.ok) {
-      closed ??= { reason: written.fault };
-      waiting?.hear({ at: 'closed' });
-    }
-    return heard;
-  };
-
-  const run = async (question: Question, pace: Pace, signal?: CancelSignal): Promise<Result<Answer>> => {
-    sequence = (sequence + 1) & 255;
-    damaged = 0;
-    stale = 0;
-    const frames = encodeFrames(packetOf(question, sequence));
-    for (let count = 0; count < pace.attempts; count += 1) {
-      if (signal?.aborted === true) return failed(linkFault('link-cancelled'));
-      if (closed !== undefined) return failed(lost());
-      // [LINK-3.4] A repeat keeps its number: a late answer to the first attempt answers the same question.
-      const heard = await attempt(frames, question, { replyTimeoutMs: pace.replyTimeoutMs, signal });
-      if (heard.at === 'answered' || heard.at === 'refused') {
-        if (damaged + stale > 0) parts.log.info('link-discarded', { damaged, stale });
-        return ok(heard);
-      }
-    }
-    if (closed !== undefined) return failed(lost());
-    if (signal?.aborted === true) return failed(linkFault('link-cancelled'));
-    return failed(linkFault(damaged > 0 ? 'link-garbled' : 'link-silent', { attempts: pace.attempts, damaged, stale }));
-  };
-
-  return {
-    async ask(question, signal, pace = limits) {
-      const asked = lane.run(() => run(question, pace, signal));
-      return asked === undefined ? failed(linkFault('link-busy')) : asked;
-    },
-    async endLine() {
-      if (closed !== undefined) return failed(lost());
-      const written = await stream.write(Uint8Array.of(0x0a));
-      return written.ok ? ok() : failed(linkFault('link-lost', { reason: written.fault.code }));
-    },
-    async close() {
-      closed ??= { reason: undefined };
-      waiting?.hear({ at: 'closed' });
-      stopListening();
-      stopWatching();
-      await stream.close();
-    },
-  };
+    timing.signal?.addEventListener('abort', cancel);
+    ear.waiting = { ...asked, hear: end };
+  });
 }
 
 interface Timing {

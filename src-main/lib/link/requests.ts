@@ -3,7 +3,8 @@ import { backoffMs } from '../base/backoff.ts';
 import type { CancelSignal } from '../base/cancel.ts';
 import { sleep } from '../base/clock.ts';
 import { failed, ok, type Result } from '../base/result.ts';
-import { bytesAt, encodeMap, uintAt } from './cbor-map.ts';
+import { encodeMap, uintAt } from './cbor-map.ts';
+import { readChunks } from './chunk-reader.ts';
 import type { Answer, Exchange, Refusal } from './exchange.ts';
 import { linkFault } from './faults.ts';
 import { framingBytes, maxParcelBytes, maxRequestRounds } from './limits.ts';
@@ -17,7 +18,7 @@ import {
   type ObjectNumber,
   type RequestKind,
 } from './messages.ts';
-import { openParcel, packParcel, parcelHashBytes } from './parcel.ts';
+import { openParcel, packParcel } from './parcel.ts';
 import { smpHeaderBytes } from './smp-packet.ts';
 import type { LinkLimits, LinkParts } from './types.ts';
 
@@ -44,98 +45,18 @@ export interface RequesterParts extends Pick<LinkParts, 'clock' | 'random'> {
 /** How a round ended: with a value, with a fault, or so that the request is sent again from its first byte. */
 type Round<T> = Result<T> | 'again';
 
-interface Chunk {
-  readonly offset: number;
-  readonly length: number;
-  readonly data: Uint8Array;
-}
-
 export function createRequester(parts: RequesterParts): Requester {
-  const { exchange, limits, clock } = parts;
-
-  const rounds = async <T>(round: () => Promise<Round<T>>): Promise<Result<T>> => {
-    for (let count = 0; count < maxRequestRounds; count += 1) {
-      const ended = await round();
-      if (ended !== 'again') return ended;
-    }
-    return failed(linkFault('link-garbled', { rounds: maxRequestRounds }));
-  };
-
-  const pause = async (attempt: number, untilMs: number, signal?: CancelSignal): Promise<Result<void>> => {
-    const waitMs = backoffMs(attempt, parts.random.fraction(), { firstMs: limits.askFirstMs, maxMs: limits.askMaxMs });
-    await sleep(clock, waitMs, signal);
-    if (signal?.aborted === true) return failed(linkFault('link-cancelled'));
-    if (clock.monotonicMs() < untilMs) return ok();
-    return failed(linkFault('link-slow', { seconds: Math.round(limits.requestTimeoutMs / 1_000) }));
-  };
-
-  /** [LINK-6.2] Follows the offsets that the device answers, until the parcel is whole there. */
-  const send = async (request: Request, parcel: Uint8Array, on: Waits): Promise<Round<void>> => {
-    const room = parts.bufferBytes() - sendOverhead(request.id);
-    let offset = 0;
-    // A device that never gets further is given up: each chunk may be asked for twice.
-    for (let step = 0; step < 2 * Math.ceil(parcel.length / room) + 2; step += 1) {
-      const data = parcel.subarray(offset, offset + room);
-      const members = { r: request.id, k: request.kind, o: offset, l: parcel.length, d: data };
-      const asked = await exchange.ask(
-        { write: true, group: benchGroup.id, command: benchGroup.send, members },
-        on.signal,
-      );
-      if (!asked.ok) return asked;
-      if (asked.value.at === 'refused') {
-        if (isOurs(asked.value.refusal, benchErrors.hash)) return 'again';
-        if (!isOurs(asked.value.refusal, benchErrors.busy)) return refused(asked.value.refusal);
-        const paused = await pause(step + 1, on.untilMs, on.signal);
-        if (!paused.ok) return paused;
-        // What runs may take as long as any request; only the time bounds this wait.
-        step -= 1;
-        on.attempt += 1;
-        continue;
-      }
-      const next = uintAt(asked.value.map, 'o', parcel.length);
-      const state = uintAt(asked.value.map, 's', requestStates.done);
-      if (next === undefined || state === undefined) return failed(linkFault('link-unreadable'));
-      if (state !== requestStates.receiving) return ok();
-      offset = next;
-    }
-    return failed(linkFault('link-garbled', { offset, bytes: parcel.length }));
-  };
-
-  /** [LINK-6.4] Asks until the result is there. A device that does not know the request any more has restarted. */
-  const result = async (request: Request, on: Waits): Promise<Round<Uint8Array>> => {
-    const members = { r: request.id };
-    for (let attempt = 1; ; attempt += 1) {
-      const read = await readChunks(
-        (offset) =>
-          exchange.ask(
-            { write: false, group: benchGroup.id, command: benchGroup.ask, members: { ...members, o: offset } },
-            on.signal,
-          ),
-        requestStates.done,
-      );
-      if (read.at === 'whole') return opened(read.parcel);
-      if (read.at === 'failed') return read.failed;
-      if (read.at === 'again') return 'again';
-      if (read.at === 'refused') {
-        if (!isOurs(read.refusal, benchErrors.unknownRequest)) return refused(read.refusal);
-        return request.kind === requestKinds.tpm ? failed(linkFault('link-interrupted')) : 'again';
-      }
-      const paused = await pause(attempt, on.untilMs, on.signal);
-      if (!paused.ok) return paused;
-    }
-  };
-
   return {
     async perform(request, signal) {
       const parcel = packParcel(request.content);
       if (parcel.length > maxParcelBytes) {
         return failed(linkFault('link-too-long', { bytes: request.content.length }));
       }
-      const on: Waits = { untilMs: clock.monotonicMs() + limits.requestTimeoutMs, signal, attempt: 1 };
+      const untilMs = parts.clock.monotonicMs() + parts.limits.requestTimeoutMs;
+      const errand: Errand = { ...parts, request, parcel, untilMs, signal };
       const performed = await rounds(async () => {
-        const sent = await send(request, parcel, on);
-        if (sent === 'again' || !sent.ok) return sent;
-        return result(request, on);
+        const sent = await send(errand);
+        return sent === 'again' || !sent.ok ? sent : fetchResult(errand);
       });
       if (!performed.ok) return performed;
       const outcome = decodeResult(performed.value);
@@ -144,17 +65,16 @@ export function createRequester(parts: RequesterParts): Requester {
       return failed(linkFault('device-refused', { deviceCode: outcome.code, message: outcome.message }));
     },
     async fetch(object, signal) {
-      return rounds(async () => {
-        const read = await readChunks(
-          (offset) =>
-            exchange.ask(
-              { write: false, group: benchGroup.id, command: benchGroup.read, members: { n: object, o: offset } },
-              signal,
-            ),
-          undefined,
+      const ask = (offset: number): Promise<Result<Answer>> =>
+        parts.exchange.ask(
+          { write: false, group: benchGroup.id, command: benchGroup.read, members: { n: object, o: offset } },
+          signal,
         );
+      return rounds(async () => {
+        const read = await readChunks(ask, undefined);
         if (read.at === 'whole') return opened(read.parcel);
         if (read.at === 'failed') return read.failed;
+        // A device that restarted between two chunks has lost the copy they were cut from.
         if (read.at === 'refused' && !isOurs(read.refusal, benchErrors.offset)) return refused(read.refusal);
         return 'again';
       });
@@ -162,57 +82,88 @@ export function createRequester(parts: RequesterParts): Requester {
   };
 }
 
-interface Waits {
+/** One request on its way. */
+interface Errand extends RequesterParts {
+  readonly request: Request;
+  readonly parcel: Uint8Array;
   readonly untilMs: number;
   readonly signal: CancelSignal | undefined;
-  attempt: number;
 }
 
-type ChunkRead =
-  | { readonly at: 'whole'; readonly parcel: Uint8Array }
-  | { readonly at: 'running' }
-  | { readonly at: 'again' }
-  | { readonly at: 'refused'; readonly refusal: Refusal }
-  | { readonly at: 'failed'; readonly failed: Result<never> };
+async function rounds<T>(round: () => Promise<Round<T>>): Promise<Result<T>> {
+  for (let count = 0; count < maxRequestRounds; count += 1) {
+    const ended = await round();
+    if (ended !== 'again') return ended;
+  }
+  return failed(linkFault('link-garbled', { rounds: maxRequestRounds }));
+}
 
-/** [LINK-6.2] Reads a parcel by offset. Every answer carries at least one byte, so the loop ends. */
-async function readChunks(
-  ask: (offset: number) => Promise<Result<Answer>>,
-  doneState: number | undefined,
-): Promise<ChunkRead> {
-  const parcel = { bytes: new Uint8Array(0), have: 0 };
-  for (;;) {
-    const asked = await ask(parcel.have);
-    if (!asked.ok) return { at: 'failed', failed: asked };
-    if (asked.value.at === 'refused') return { at: 'refused', refusal: asked.value.refusal };
-    const { map } = asked.value;
-    if (doneState !== undefined && uintAt(map, 's', doneState) !== doneState) {
-      return uintAt(map, 's', doneState) === undefined ? unreadable() : { at: 'running' };
+async function pause(errand: Errand, attempt: number): Promise<Result<void>> {
+  const { clock, limits, random, signal } = errand;
+  const waitMs = backoffMs(attempt, random.fraction(), { firstMs: limits.askFirstMs, maxMs: limits.askMaxMs });
+  await sleep(clock, waitMs, signal);
+  if (signal?.aborted === true) return failed(linkFault('link-cancelled'));
+  if (clock.monotonicMs() < errand.untilMs) return ok();
+  return failed(linkFault('link-slow', { seconds: Math.round(limits.requestTimeoutMs / 1_000) }));
+}
+
+/** [LINK-6.2] Follows the offsets that the device answers, until the parcel is whole there. */
+async function send(errand: Errand): Promise<Round<void>> {
+  const { parcel, request } = errand;
+  const room = errand.bufferBytes() - sendOverhead(request.id);
+  let offset = 0;
+  // A device that never gets further is given up: each chunk may be asked for twice.
+  for (let chunks = 2 * Math.ceil(parcel.length / room) + 2; chunks > 0; chunks -= 1) {
+    const sent = await sendChunk(errand, offset, room);
+    if (sent === 'again' || !sent.ok) return sent;
+    if (sent.value === 'whole') return ok();
+    offset = sent.value;
+  }
+  return failed(linkFault('link-garbled', { offset, bytes: parcel.length }));
+}
+
+/** The offset that the device wants next. While it is busy with another request, the chunk is sent again. */
+async function sendChunk(errand: Errand, offset: number, room: number): Promise<Round<number | 'whole'>> {
+  const { parcel, request } = errand;
+  const data = parcel.subarray(offset, offset + room);
+  const members = { r: request.id, k: request.kind, o: offset, l: parcel.length, d: data };
+  const question = { write: true, group: benchGroup.id, command: benchGroup.send, members };
+  for (let attempt = 1; ; attempt += 1) {
+    const asked = await errand.exchange.ask(question, errand.signal);
+    if (!asked.ok) return asked;
+    if (asked.value.at === 'answered') {
+      const next = uintAt(asked.value.map, 'o', parcel.length);
+      const state = uintAt(asked.value.map, 's', requestStates.done);
+      if (next === undefined || state === undefined) return failed(linkFault('link-unreadable'));
+      return ok(state === requestStates.receiving ? next : 'whole');
     }
-    const chunk = chunkIn(map);
-    if (chunk === undefined) return unreadable();
-    // Another length or offset than the first chunk announced: the object changed under way.
-    if (chunk.offset !== parcel.have || (parcel.have > 0 && chunk.length !== parcel.bytes.length)) {
-      return { at: 'again' };
-    }
-    if (parcel.have === 0) parcel.bytes = new Uint8Array(chunk.length);
-    parcel.bytes.set(chunk.data, parcel.have);
-    parcel.have += chunk.data.length;
-    if (parcel.have === chunk.length) return { at: 'whole', parcel: parcel.bytes };
+    if (isOurs(asked.value.refusal, benchErrors.hash)) return 'again';
+    if (!isOurs(asked.value.refusal, benchErrors.busy)) return refused(asked.value.refusal);
+    const paused = await pause(errand, attempt);
+    if (!paused.ok) return paused;
   }
 }
 
-function chunkIn(map: ReadonlyMap<string, unknown>): Chunk | undefined {
-  const length = uintAt(map, 'l', maxParcelBytes);
-  const offset = uintAt(map, 'o', maxParcelBytes);
-  const data = bytesAt(map, 'd');
-  if (length === undefined || offset === undefined || data === undefined) return undefined;
-  if (length < parcelHashBytes || data.length === 0 || offset + data.length > length) return undefined;
-  return { length, offset, data };
-}
-
-function unreadable(): ChunkRead {
-  return { at: 'failed', failed: failed(linkFault('link-unreadable')) };
+/** [LINK-6.4] Asks until the result is there. A device that does not know the request any more has restarted. */
+async function fetchResult(errand: Errand): Promise<Round<Uint8Array>> {
+  const { request } = errand;
+  const ask = (offset: number): Promise<Result<Answer>> =>
+    errand.exchange.ask(
+      { write: false, group: benchGroup.id, command: benchGroup.ask, members: { r: request.id, o: offset } },
+      errand.signal,
+    );
+  for (let attempt = 1; ; attempt += 1) {
+    const read = await readChunks(ask, requestStates.done);
+    if (read.at === 'whole') return opened(read.parcel);
+    if (read.at === 'failed') return read.failed;
+    if (read.at === 'again') return 'again';
+    if (read.at === 'refused') {
+      if (!isOurs(read.refusal, benchErrors.unknownRequest)) return refused(read.refusal);
+      return request.kind === requestKinds.tpm ? failed(linkFault('link-interrupted')) : 'again';
+    }
+    const paused = await pause(errand, attempt);
+    if (!paused.ok) return paused;
+  }
 }
 
 function opened(parcel: Uint8Array): Round<Uint8Array> {

@@ -3,16 +3,12 @@ import { createLane } from '../base/lane.ts';
 import type { ByteStream } from '../base/stream.ts';
 import { decodeMap, encodeMap, uintAt, type CborMap } from './cbor-map.ts';
 import { createFrameDecoder, encodeFrames } from './console-frame.ts';
+import type { Reply } from './clerk.ts';
 import { createCounter, type Counter } from './counter.ts';
 import { defaultBufferBytes, maxBufferBytes, maxWaitingPackets, minBufferBytes } from './limits.ts';
 import { benchErrors, benchGroup, osGroup, smpErrors } from './messages.ts';
 import { decodePacket, encodePacket, smpHeaderBytes, smpOps, smpVersions, type SmpPacket } from './smp-packet.ts';
 import type { LinkDevice, LinkServer, LinkServerParts } from './types.ts';
-
-/** Members of the answer, or the error to give [LINK-3.5]. */
-export type Reply =
-  | { readonly at: 'answer'; readonly members: Readonly<Record<string, unknown>> }
-  | { readonly at: 'error'; readonly rc: number };
 
 /** What MCUmgr calls the number of its buffers; a station sends one packet at a time whatever it says. */
 const bufferCount = 4;

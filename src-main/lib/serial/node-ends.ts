@@ -5,6 +5,7 @@ import { sleep } from '../base/clock.ts';
 import type { Fault } from '../base/fault.ts';
 import { failed, ok, type Result } from '../base/result.ts';
 import type { ByteStream } from '../base/stream.ts';
+import { createStreamHub } from '../base/stream-hub.ts';
 import { serialFault } from './faults.ts';
 
 export interface NodeEnds {
@@ -25,12 +26,14 @@ const releaseTimeoutMs = 3_000;
 
 export function byteStreamOf(ends: NodeEnds, clock: Clock): ByteStream {
   const { readable, writable } = ends;
-  const dataListeners = new Set<(bytes: Uint8Array) => void>();
-  const closeListeners = new Set<(reason: Fault | undefined) => void>();
+  // Reading starts with the first listener, so that nothing is lost between opening and listening.
+  const hub = createStreamHub(() => {
+    readable.on('data', (bytes: Buffer) => {
+      hub.hear(Uint8Array.from(bytes));
+    });
+  });
   const pending = new Set<(result: Result<void>) => void>();
   let queuedBytes = 0;
-  let isReading = false;
-  let ended: { readonly reason: Fault | undefined } | undefined;
   let released: Promise<void> | undefined;
 
   const release = (): Promise<void> => {
@@ -38,29 +41,21 @@ export function byteStreamOf(ends: NodeEnds, clock: Clock): ByteStream {
     return released;
   };
   const end = (reason: Fault | undefined): void => {
-    if (ended !== undefined) return;
-    ended = { reason };
+    if (hub.ended !== undefined) return;
+    hub.end(reason);
     for (const settle of [...pending]) settle(failed(reason ?? serialFault('port-closed')));
-    for (const listener of [...closeListeners]) listener(reason);
-    closeListeners.clear();
-    dataListeners.clear();
     release().catch(() => undefined);
   };
   const lose = (): void => {
     end(ends.lost());
   };
-  readable.on('error', lose);
-  readable.on('end', lose);
-  readable.on('close', lose);
-  // A Duplex is both ends: its events must not be heard twice.
-  if ((writable as unknown) !== readable) {
-    writable.on('error', lose);
-    writable.on('close', lose);
-  }
+  // A Duplex is both ends; `end` hears only the first of its events.
+  for (const event of ['error', 'end', 'close']) readable.on(event, lose);
+  for (const event of ['error', 'close']) writable.on(event, lose);
 
   return {
     write(bytes) {
-      if (ended !== undefined) return Promise.resolve(failed(ended.reason ?? serialFault('port-closed')));
+      if (hub.ended !== undefined) return Promise.resolve(failed(hub.ended.reason ?? serialFault('port-closed')));
       if (queuedBytes + bytes.length > maxQueuedBytes) return Promise.resolve(failed(serialFault('port-stuck')));
       queuedBytes += bytes.length;
       return new Promise((resolve) => {
@@ -79,21 +74,8 @@ export function byteStreamOf(ends: NodeEnds, clock: Clock): ByteStream {
         });
       });
     },
-    onData(listener) {
-      dataListeners.add(listener);
-      // Reading starts with the first listener, so that nothing is lost between opening and listening.
-      if (!isReading && ended === undefined) {
-        isReading = true;
-        readable.on('data', (bytes: Buffer) => {
-          for (const each of [...dataListeners]) each(Uint8Array.from(bytes));
-        });
-      }
-      return () => void dataListeners.delete(listener);
-    },
-    onClose(listener) {
-      closeListeners.add(listener);
-      return () => void closeListeners.delete(listener);
-    },
+    onData: hub.onData,
+    onClose: hub.onClose,
     async close() {
       end(undefined);
       await release();

@@ -3,6 +3,7 @@ import { sleep, type Clock } from '../base/clock.ts';
 import type { Fault } from '../base/fault.ts';
 import { failed, ok, type Result } from '../base/result.ts';
 import type { ByteStream } from '../base/stream.ts';
+import { createStreamHub } from '../base/stream-hub.ts';
 import { serialFault } from './faults.ts';
 import { maxQueuedBytes, writeTimeoutMs } from './node-ends.ts';
 import type { HostChild } from './port-host-child.ts';
@@ -32,27 +33,24 @@ interface Write {
 }
 
 export function createHostedPort(parts: HostedPortParts): HostedPort {
-  const { number, host, clock } = parts;
-  const dataListeners = new Set<(bytes: Uint8Array) => void>();
-  const closeListeners = new Set<(reason: Fault | undefined) => void>();
-  const writes = createWriteQueue(clock);
+  const { number, host } = parts;
+  const writes = createWriteQueue(parts.clock);
   const opening = Promise.withResolvers<Result<void>>();
   const closing = Promise.withResolvers<undefined>();
-  let ended: { readonly reason: Fault | undefined } | undefined;
-  // Bytes that came before anybody listened; a port is listened to at once or closed.
-  let early: Uint8Array[] = [];
-  let hasListened = false;
+  const early = createEarlyBytes();
+  const hub = createStreamHub(() => {
+    // After the listener has been given its handle.
+    queueMicrotask(() => {
+      early.flush(hub.hear);
+    });
+  });
 
   /** For the listeners; the host may still have to let go. */
   const finish = (reason: Fault | undefined): void => {
-    if (ended !== undefined) return;
-    ended = { reason };
-    early = [];
+    if (hub.ended !== undefined) return;
+    hub.end(reason);
     opening.resolve(failed(reason ?? serialFault('port-closed')));
     writes.failAll(reason ?? serialFault('port-closed'));
-    for (const listener of [...closeListeners]) listener(reason);
-    closeListeners.clear();
-    dataListeners.clear();
   };
   const end = (reason: Fault | undefined): void => {
     closing.resolve(undefined);
@@ -60,18 +58,15 @@ export function createHostedPort(parts: HostedPortParts): HostedPort {
   };
   const hear = ({ type, payload }: Message): void => {
     if (type === messageTypes.closed) closing.resolve(undefined);
-    if (ended !== undefined) return;
+    if (hub.ended !== undefined) return;
     if (type === messageTypes.opened) opening.resolve(ok());
     else if (type === messageTypes.fault) end(decodeFault(payload) ?? serialFault('port-unplugged'));
     else if (type === messageTypes.written) writes.settleOldest(payload);
-    else if (type === messageTypes.data) {
-      if (hasListened) for (const listener of [...dataListeners]) listener(payload);
-      else if (early.length < maxEarlyPieces) early.push(payload);
-    }
+    else if (type === messageTypes.data && !early.keep(payload)) hub.hear(payload);
   };
   const stream: ByteStream = {
     async write(bytes) {
-      if (ended !== undefined) return failed(ended.reason ?? serialFault('port-closed'));
+      if (hub.ended !== undefined) return failed(hub.ended.reason ?? serialFault('port-closed'));
       const results: Promise<Result<void>>[] = [];
       for (let at = 0; at < bytes.length; at += maxPayloadBytes) {
         const part = bytes.subarray(at, at + maxPayloadBytes);
@@ -83,24 +78,14 @@ export function createHostedPort(parts: HostedPortParts): HostedPort {
       const settled = await Promise.all(results);
       return settled.find((result) => !result.ok) ?? ok();
     },
-    onData(listener) {
-      dataListeners.add(listener);
-      hasListened = true;
-      const waited = early;
-      early = [];
-      for (const bytes of waited) listener(bytes);
-      return () => void dataListeners.delete(listener);
-    },
-    onClose(listener) {
-      closeListeners.add(listener);
-      return () => void closeListeners.delete(listener);
-    },
+    onData: hub.onData,
+    onClose: hub.onClose,
     async close() {
-      if (ended === undefined) {
+      if (hub.ended === undefined) {
         host.say(messageTypes.close, number);
         finish(undefined);
       }
-      await Promise.race([closing.promise, sleep(clock, parts.limits.closeTimeoutMs)]);
+      await Promise.race([closing.promise, sleep(parts.clock, parts.limits.closeTimeoutMs)]);
     },
   };
   return {
@@ -108,10 +93,33 @@ export function createHostedPort(parts: HostedPortParts): HostedPort {
     opened: opening.promise,
     stream,
     get isEnded() {
-      return ended !== undefined;
+      return hub.ended !== undefined;
     },
     hear,
     end,
+  };
+}
+
+interface EarlyBytes {
+  /** False once somebody listens. */
+  keep(bytes: Uint8Array): boolean;
+  flush(to: (bytes: Uint8Array) => void): void;
+}
+
+/** Bytes that came before anybody listened. */
+function createEarlyBytes(): EarlyBytes {
+  let pieces: Uint8Array[] | undefined = [];
+  return {
+    keep(bytes) {
+      if (pieces === undefined) return false;
+      if (pieces.length < maxEarlyPieces) pieces.push(bytes);
+      return true;
+    },
+    flush(to) {
+      const waited = pieces ?? [];
+      pieces = undefined;
+      for (const bytes of waited) to(bytes);
+    },
   };
 }
 
