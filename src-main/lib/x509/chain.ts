@@ -125,11 +125,8 @@ function extend(path: readonly Certificate[], search: Search): Result<readonly C
   if (path.length >= maxDepth) return failed(x509Fault('chain-too-deep', { limit: maxDepth }));
   const named = search.candidates.filter((candidate) => isNamedIssuer(candidate, last));
   const issuers = named.filter((candidate) => !path.some((passed) => isSame(passed, candidate)));
-  let worst: Failed = failed(
-    named.length > 0 && !isSelfIssued(last)
-      ? x509Fault('chain-loop')
-      : x509Fault('chain-incomplete', { name: last.subject, issuer: last.issuer }),
-  );
+  if (issuers.length === 0 && named.length > 0 && !isSelfIssued(last)) return failed(x509Fault('chain-loop'));
+  let worst: Failed = failed(x509Fault('chain-incomplete', { name: last.subject, issuer: last.issuer }));
   for (const issuer of issuers) {
     const judged = judgeIssuer(issuer, path, search);
     const found = judged.ok ? extend([...path, issuer], search) : judged;
