@@ -1,5 +1,6 @@
 /** The envelope of everything that crosses a process border. Faults cross as data. */
 import { z } from 'zod';
+import type { Fault } from '../lib/base/fault.ts';
 import { callNames } from './calls.ts';
 import { eventNames } from './events.ts';
 
@@ -38,3 +39,8 @@ export const EventMessage = z.strictObject({
   payload: z.unknown(),
 });
 export type EventMessage = z.infer<typeof EventMessage>;
+
+/** A fault that came over a border, as the rest of the code knows faults. */
+export function faultOf({ detail, ...text }: FaultView): Fault {
+  return detail === undefined ? text : { ...text, detail };
+}

@@ -23,11 +23,12 @@ export type ServiceReady = z.output<typeof ServiceReady>;
 // First start makes RSA keys for a CA, the service and each hub: seconds on a slow machine.
 const readyLimitMs = 60_000;
 
-/** How `benchline` verbs are started from this build. */
+/** How other programs of this build are started. */
 export interface Launcher {
+  /** Node, or Electron's binary as Node. */
   readonly command: string;
-  /** What comes before the verb. */
-  readonly args: readonly string[];
+  /** What comes before the program's own arguments. */
+  readonly programs: Readonly<Record<'service' | 'agent', readonly string[]>>;
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -53,8 +54,7 @@ export async function startEmbeddedService(
   await clearReadyFile(options.readyFile);
   const { ports } = options;
   const args = [
-    ...launcher.args,
-    'service',
+    ...launcher.programs.service,
     ...['--data', options.data, '--ready-file', options.readyFile],
     ...['--hubs', String(options.hubs), '--retry-after', String(options.retryAfter)],
     ...(options.listen === undefined ? [] : ['--listen', options.listen]),

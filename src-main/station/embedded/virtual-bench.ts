@@ -85,8 +85,7 @@ async function startUnit(
   await clearReadyFile(readyFile);
   const program = `unit ${serialNumber}`;
   const args = [
-    ...launcher.args,
-    'agent',
+    ...launcher.programs.agent,
     ...['--port', `pty:${join(state, 'tty')}`, '--state', state, '--serial-number', serialNumber],
     ...['--attestation', attestation, '--tpm', options.tpm, '--ca', options.caFile],
     ...['--mqtts-port', String(options.mqttsPort), '--ready-file', readyFile],

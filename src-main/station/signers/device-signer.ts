@@ -14,8 +14,6 @@ import type { DeviceSigner } from '../bench/ports.ts';
 
 export interface SignerInCustody {
   readonly certificate: CertificateDer;
-  /** The certificates above the signer's own, nearest first. */
-  readonly chain: readonly CertificateDer[];
   readonly key: SigningKey;
 }
 

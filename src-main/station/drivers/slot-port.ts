@@ -1,0 +1,62 @@
+/** One slot's way to its unit: a port host of its own for a serial port, or a TCP connection to a device server. */
+import type { Clock } from '../../lib/base/clock.ts';
+import { faultMaker } from '../../lib/base/fault.ts';
+import type { Log } from '../../lib/base/log.ts';
+import type { Random } from '../../lib/base/random.ts';
+import { type Result, failed, ok } from '../../lib/base/result.ts';
+import type { ByteStream } from '../../lib/base/stream.ts';
+import { openPortHost, openTcpStream } from '../../lib/serial/index.ts';
+import type { BenchSlot } from '../bench/bench.ts';
+import { createSmpDriver } from './smp-driver.ts';
+
+const portFault = faultMaker({
+  'port-unbound': { say: 'Slot {slot} has no port yet.', hint: 'Wait until its unit is plugged in.' },
+});
+
+/** Where a slot's unit is reached. `address` may change: a virtual unit gets its pseudo-terminal when it starts. */
+export interface SlotPlace {
+  readonly slot: number;
+  readonly name: string;
+  readonly virtualSerialNumber?: string;
+  address(): { readonly kind: 'serial' | 'tcp'; readonly address: string } | undefined;
+}
+
+export interface SlotPortParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly portHost: { readonly execPath: string; readonly entryPath: string };
+  readonly baudRate: number;
+  /** What units must trust to reach the service; known once the service is. */
+  trustedRoots(): readonly Uint8Array[];
+}
+
+export interface SlotPort extends BenchSlot {
+  /** Ends the slot's port host. */
+  close(): Promise<void>;
+}
+
+export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort {
+  const log = parts.log.with({ slot: place.slot });
+  const host = openPortHost(parts.portHost, { clock: parts.clock, log });
+  const openStream = async (): Promise<Result<ByteStream>> => {
+    const where = place.address();
+    if (where === undefined) return failed(portFault('port-unbound', { slot: place.slot }));
+    if (where.kind === 'serial') return host.open({ path: where.address, baudRate: parts.baudRate });
+    const [, tcpHost = '', port = ''] = /^(.*):(\d+)$/.exec(where.address) ?? [];
+    return openTcpStream({ host: tcpHost, port: Number(port) }, parts.clock);
+  };
+  const { slot, name, virtualSerialNumber } = place;
+  return Object.freeze({
+    slot,
+    name,
+    ...(virtualSerialNumber === undefined ? {} : { virtualSerialNumber }),
+    open: async () => {
+      const stream = await openStream();
+      if (!stream.ok) return stream;
+      const { clock, random } = parts;
+      return ok(createSmpDriver(stream.value, { clock, random, log, trustedRoots: parts.trustedRoots() }));
+    },
+    close: () => host.close(),
+  } satisfies SlotPort);
+}
