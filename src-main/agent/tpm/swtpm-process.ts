@@ -13,7 +13,7 @@ import { openSwtpmSocket, type SwtpmAddress } from './swtpm-socket.ts';
 
 export interface SwtpmProcessOptions {
   readonly stateDir: string;
-  /** TCP on the loopback instead of unix sockets: data on this port, control on the next one, as TCTIs expect. */
+  /** TCP on the loopback instead of unix sockets: data on this port, control on the next one. */
   readonly port?: number;
   readonly binary?: string;
   readonly answerTimeoutMs?: number;
@@ -63,6 +63,8 @@ const shutdownCommand = concatBytes(uint16(0x8001), uint32(12), uint32(0x145), u
 const greeting = concatBytes(uint16(0x8001), uint32(22), uint32(0x17a), uint32(6), uint32(0x100), uint32(1));
 
 async function choosePlace(options: SwtpmProcessOptions, clock: Clock): Promise<Result<Place>> {
+  // swtpm splits its options at commas and knows no quoting.
+  if (options.stateDir.includes(',')) return linkFailed('tpm-swtpm-failed', { reason: 'a comma in the state folder' });
   try {
     await mkdir(options.stateDir, { recursive: true, mode: 0o700 });
     if (options.port !== undefined) return ok(tcpPlace(options.port));
@@ -95,14 +97,9 @@ function tcpPlace(port: number): Place {
 function spawnSwtpm(options: SwtpmProcessOptions, place: Place): ChildProcess {
   const fixed = ['socket', '--tpm2', '--tpmstate', `dir=${options.stateDir},mode=0600`];
   const channels = ['--server', place.serverArgument, '--ctrl', place.controlArgument];
-  // Over unix sockets it ends with our connection, so that an agent that is killed strands no TPM. Over TCP it stays:
-  // tools come and go there.
-  const ending = options.port === undefined ? ['--terminate'] : [];
-  return spawn(
-    options.binary ?? 'swtpm',
-    [...fixed, ...channels, '--flags', 'not-need-init,startup-clear', ...ending],
-    { stdio: ['ignore', 'ignore', 'pipe'] },
-  );
+  // It ends with our connection, so that an agent that is killed strands no TPM.
+  const ending = ['--flags', 'not-need-init,startup-clear', '--terminate'];
+  return spawn(options.binary ?? 'swtpm', [...fixed, ...channels, ...ending], { stdio: ['ignore', 'ignore', 'pipe'] });
 }
 
 interface Exit {
