@@ -1,12 +1,12 @@
 /** A TPM behind a character device such as /dev/tpmrm0: one write is a command, one read its whole answer. */
 import { type FileHandle, open } from 'node:fs/promises';
 import type { CancelSignal } from '../../lib/base/cancel.ts';
-import { type Clock, sleep } from '../../lib/base/clock.ts';
+import type { Clock } from '../../lib/base/clock.ts';
 import { createLane } from '../../lib/base/lane.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
 import { linkFailed, systemCode } from './faults.ts';
 import { defaultAnswerTimeoutMs, inLane, maxBufferBytes, maxWaitingCommands, type OpenedTpm } from './opened-tpm.ts';
-import { within } from './patience.ts';
+import { settledWithin, within } from './patience.ts';
 import { createResponseCutter } from './response-frame.ts';
 
 export interface DeviceNodeOptions {
@@ -70,9 +70,10 @@ async function ask(file: FileHandle, command: Uint8Array): Promise<Result<Uint8A
   }
 }
 
-async function closeFile(file: FileHandle, clock: Clock): Promise<void> {
-  const stopped = new AbortController();
-  const closed = file.close().catch(() => undefined);
-  await Promise.race([closed, sleep(clock, closeTimeoutMs, stopped.signal)]);
-  stopped.abort();
+function closeFile(file: FileHandle, clock: Clock): Promise<void> {
+  return settledWithin(
+    file.close().catch(() => undefined),
+    clock,
+    closeTimeoutMs,
+  );
 }

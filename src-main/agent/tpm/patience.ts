@@ -31,3 +31,10 @@ export async function within<T>(answer: Promise<Result<T>>, patience: Patience):
     signal?.removeEventListener('abort', stop);
   }
 }
+
+/** Waits for an end that may never come, and leaves no timer behind. */
+export async function settledWithin(end: Promise<unknown>, clock: Clock, ms: number): Promise<void> {
+  const given = new AbortController();
+  await Promise.race([end, sleep(clock, ms, given.signal)]);
+  given.abort();
+}

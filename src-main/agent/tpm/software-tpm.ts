@@ -2,6 +2,7 @@
  * A small TPM in software: EK, SRK, credentials, imported HMAC keys. It answers the same command buffers as a real one
  * and passes the same exam, so that a demonstration runs on any system. It protects nothing: its keys lie in a file.
  */
+import type { CancelSignal } from '../../lib/base/cancel.ts';
 import { type Clock, sleep } from '../../lib/base/clock.ts';
 import { createLane } from '../../lib/base/lane.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
@@ -29,10 +30,19 @@ export async function openSoftwareTpm(options: SoftwareTpmOptions, clock: Clock)
   const kept = await memory.keep((now) => (ekCertificate === undefined ? now : { ...now, ekCertificate }));
   if (!kept.ok) return kept;
   const closed = new AbortController();
+  const holdBack = async (ms: number, signal: CancelSignal | undefined): Promise<void> => {
+    const given = new AbortController();
+    const stop = (): void => {
+      given.abort();
+    };
+    for (const end of [closed.signal, signal]) end?.addEventListener('abort', stop);
+    await sleep(clock, ms, given.signal);
+    for (const end of [closed.signal, signal]) end?.removeEventListener('abort', stop);
+  };
   const transport = inLane(createLane(maxWaitingCommands), async (command, signal) => {
     if (closed.signal.aborted) return linkFailed('tpm-link-down', { reason: 'closed' });
     const answer = await runCommand(memory, command);
-    if (answerDelayMs > 0) await sleep(clock, answerDelayMs, signal ?? closed.signal);
+    if (answerDelayMs > 0) await holdBack(answerDelayMs, signal);
     return signal?.aborted === true ? linkFailed('tpm-link-cancelled') : ok(answer);
   });
   return ok({

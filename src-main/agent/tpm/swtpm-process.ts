@@ -4,10 +4,11 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { concatBytes, toHex, uint16, uint32 } from '../../lib/base/bytes.ts';
-import { type Clock, sleep } from '../../lib/base/clock.ts';
+import type { Clock } from '../../lib/base/clock.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
 import { linkFailed, systemCode } from './faults.ts';
 import type { OpenedTpm } from './opened-tpm.ts';
+import { settledWithin } from './patience.ts';
 import { stopStrandedSwtpm } from './swtpm-control.ts';
 import { openSwtpmSocket, type SwtpmAddress } from './swtpm-socket.ts';
 
@@ -145,7 +146,7 @@ async function untilItAnswers(starting: Starting): Promise<Result<OpenedTpm>> {
   const { options, place, exit, clock } = starting;
   const deadlineMs = clock.monotonicMs() + startTimeoutMs;
   while (clock.monotonicMs() < deadlineMs) {
-    await Promise.race([exit.ended, sleep(clock, pollMs)]);
+    await settledWithin(exit.ended, clock, pollMs);
     if (exit.isMissing()) return linkFailed('tpm-swtpm-missing');
     const reason = exit.reason();
     if (reason !== undefined) return linkFailed('tpm-swtpm-failed', { reason });
@@ -168,7 +169,7 @@ async function stop(child: ChildProcess, exit: Exit, clock: Clock): Promise<void
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (exit.reason() !== undefined) return;
     child.kill(signal);
-    await Promise.race([exit.ended, sleep(clock, stopTimeoutMs)]);
+    await settledWithin(exit.ended, clock, stopTimeoutMs);
   }
 }
 

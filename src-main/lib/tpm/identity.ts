@@ -1,8 +1,9 @@
 /** The station's side: which TPM is this, and does the unit really hold it? */
 import { timingSafeEqual } from 'node:crypto';
+import type { Fault } from '../base/fault.ts';
 import type { Random } from '../base/random.ts';
 import { ok, type Result } from '../base/result.ts';
-import { rh, wellKnown } from './constants.ts';
+import { cc, rh, wellKnown } from './constants.ts';
 import { makeCredential } from './credential.ts';
 import { openCredential } from './endorsement.ts';
 import { tpmFailed } from './faults.ts';
@@ -98,6 +99,10 @@ const seedBytes = 32;
 /** What a TPM answers when the credential was made for other keys than it holds. */
 const unprovenCodes: ReadonlySet<string> = new Set(['tpm-integrity', 'tpm-value-refused', 'tpm-handle-absent']);
 
+function isUnproven(fault: Fault): boolean {
+  return unprovenCodes.has(fault.code) && fault.detail?.['command'] === `0x${cc.activateCredential.toString(16)}`;
+}
+
 /** A secret that only the TPM with this EK and this SRK can open (Part 1, clause 24) must come back. */
 export async function provePossession(
   tpm: Tpm,
@@ -116,7 +121,7 @@ export async function provePossession(
   if (!challenge.ok) return challenge;
   const answer = await openCredential(tpm, challenge.value);
   if (!answer.ok) {
-    if (!unprovenCodes.has(answer.fault.code)) return answer;
+    if (!isUnproven(answer.fault)) return answer;
     return tpmFailed('tpm-possession-unproven', { ...answer.fault.detail, cause: answer.fault.code });
   }
   const same = answer.value.length === secret.length && timingSafeEqual(answer.value, secret);
