@@ -9,8 +9,8 @@ export interface Mailbox {
   /** Waits for the answer to what `post` sends under the number it is given. */
   ask(post: (id: number) => void): Promise<Result<unknown>>;
   /** Takes a message of the station. */
-  hear(message: unknown): void;
-  listen(listener: (event: unknown) => void): void;
+  readonly hear: (message: unknown) => void;
+  readonly listen: (listener: (event: unknown) => void) => void;
   /** The station is gone: every open question is answered with that. */
   lose(): void;
 }

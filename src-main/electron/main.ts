@@ -20,7 +20,8 @@ const args = readShellArgs(process.argv, process.env);
 
 registerPageScheme();
 app.enableSandbox();
-if (claimDataFolder(args.dataFolder)) await start();
+// Not awaited: Electron holds back its `ready` until this module has been read to its end.
+if (claimDataFolder(args.dataFolder)) void start();
 else log.warn('already-open', { data: args.dataFolder });
 
 async function start(): Promise<void> {
