@@ -51,11 +51,11 @@ export function deviceHooks(parts: ProtocolParts): MqttHooks<DevicePeer> {
     connecting: (connect) => letIn(parts, connect),
     connected(connection) {
       parts.presence.connected(connection.clientId);
-      parts.log.info('device connected', { deviceId: connection.clientId });
+      parts.log.info('device-connected', { deviceId: connection.clientId });
     },
     disconnected(connection) {
       parts.presence.disconnected(connection.clientId);
-      parts.log.info('device disconnected', { deviceId: connection.clientId });
+      parts.log.info('device-disconnected', { deviceId: connection.clientId });
     },
     // IoT Hub has no QoS 2: it ends the connection (dps-wire section 10.2)
     mayPublish: ({ clientId }, { topic, qos, payload }) =>
@@ -82,7 +82,7 @@ function letIn(parts: ProtocolParts, connect: MqttConnect<DevicePeer>): MqttDeci
   const known = device.ok ? device.value : undefined;
   const token = fromUtf8(connect.password) ?? '';
   if (!parts.access.deviceAllowed(deviceId, known, { token, certificate: connect.peer.certificate })) {
-    parts.log.warn('device refused', { deviceId, known: known !== undefined, enabled: known?.status === 'enabled' });
+    parts.log.warn('device-refused', { deviceId, known: known !== undefined, enabled: known?.status === 'enabled' });
     return { is: 'not-authorized' };
   }
   if (connect.clean) {
@@ -170,6 +170,6 @@ function changeKept(parts: ProtocolParts, deviceId: string, change: (kept: Map<s
     if (!same && devices.get(deviceId) !== undefined) devices.keepSubscriptions(deviceId, after);
     return ok();
   });
-  if (!written.ok) parts.log.warn('subscriptions not kept', { deviceId, code: written.fault.code });
+  if (!written.ok) parts.log.warn('subscriptions-not-kept', { deviceId, code: written.fault.code });
   return written.ok;
 }

@@ -76,19 +76,22 @@ function parsePlaces(given: Given, listen: string): Result<readonly HubPlace[]> 
   if (!Number.isInteger(hubs) || hubs < 1 || hubs > maxHubs) {
     return wrong('hubs', given.hubs ?? '', `a number from 1 to ${maxHubs}`);
   }
-  const [, network = '', first = ''] = /^(\d+\.\d+\.\d+)\.(\d+)$/.exec(listen) ?? [];
-  const firstHost = Number(first);
-  if (!isIPv4(listen) || firstHost < 1 || firstHost + hubs - 1 > 254) {
+  const addresses = addressesFrom(listen, hubs);
+  if (addresses === undefined) {
     return wrong('listen', listen, `an IPv4 address with ${hubs - 1} more after it in its /24`);
   }
   const names = hostNames(given['host-names'] ?? '', hubs);
   if (!names.ok) return names;
-  return ok(
-    Array.from({ length: hubs }, (_, at) => {
-      const address = `${network}.${firstHost + at}`;
-      return { number: at + 1, address, hostName: names.value[at] ?? address };
-    }),
-  );
+  return ok(addresses.map((address, at) => ({ number: at + 1, address, hostName: names.value[at] ?? address })));
+}
+
+/** The one given and those that follow it. */
+function addressesFrom(first: string, count: number): readonly string[] | undefined {
+  const [, network, host = ''] = /^(\d+\.\d+\.\d+)\.(\d+)$/.exec(first) ?? [];
+  if (network === undefined || !isIPv4(first)) return undefined;
+  const firstHost = Number(host);
+  if (firstHost < 1 || firstHost + count - 1 > 254) return undefined;
+  return Array.from({ length: count }, (_, at) => `${network}.${firstHost + at}`);
 }
 
 function hostNames(text: string, hubs: number): Result<readonly string[]> {

@@ -34,7 +34,7 @@ export function createPresence(store: DeviceStore, clock: Clock, log: Log): Read
       for (const deviceId of unwritten) devices.noteActivity(deviceId, lastHeard.get(deviceId) ?? clock.nowMs());
       return ok();
     });
-    if (!written.ok) log.warn('activity not written', { code: written.fault.code });
+    if (!written.ok) log.warn('activity-not-written', { code: written.fault.code });
     // what is on disk is read from there, so the map stays as small as the number of connected devices
     for (const deviceId of unwritten) if (!connected.has(deviceId)) lastHeard.delete(deviceId);
     unwritten.clear();
@@ -49,7 +49,7 @@ export function createPresence(store: DeviceStore, clock: Clock, log: Log): Read
       devices.noteConnection(deviceId, clock.nowMs());
       return ok();
     });
-    if (!noted.ok) log.warn('connection not noted', { code: noted.fault.code });
+    if (!noted.ok) log.warn('connection-not-noted', { code: noted.fault.code });
   };
 
   return Object.freeze<Presence>({

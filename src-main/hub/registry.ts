@@ -46,7 +46,7 @@ export function createRegistry(parts: RegistryParts): Readonly<Registry> {
   const { store, clock, random, log, tell } = parts;
   const hubOutcome = <T>(result: Result<Outcome<T>>): Outcome<T> => {
     if (result.ok) return result.value;
-    log.error('hub store failed', { code: result.fault.code });
+    log.error('store-failed', { code: result.fault.code });
     return failed(hubFault('ServiceUnavailable', { reason: result.fault.say }));
   };
   const reading = <T>(look: (devices: Parameters<Parameters<DeviceStore['read']>[0]>[0]) => Outcome<T>): Outcome<T> =>

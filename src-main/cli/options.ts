@@ -1,0 +1,47 @@
+/** Options of a verb, parsed once; what is not understood is a coded fault. */
+import { parseArgs } from 'node:util';
+import { failed, ok, type Result } from '../lib/base/result.ts';
+import { cliFault } from './verb.ts';
+
+export interface ParsedOptions<Name extends string> {
+  readonly values: Readonly<Partial<Record<Name, string>>>;
+  readonly flags: ReadonlySet<string>;
+  readonly words: readonly string[];
+}
+
+/** `names` take a value, `flags` take none. */
+export function parseOptions<Name extends string>(
+  args: readonly string[],
+  names: readonly Name[],
+  flags: readonly string[] = ['help', 'json'],
+): Result<ParsedOptions<Name>> {
+  const options = {
+    ...Object.fromEntries(names.map((name) => [name, { type: 'string' as const }])),
+    ...Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }])),
+  };
+  try {
+    const { values, positionals } = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
+    const given = Object.entries(values);
+    return ok({
+      values: Object.fromEntries(given.filter(([, value]) => typeof value === 'string')) as Partial<
+        Record<Name, string>
+      >,
+      flags: new Set(given.filter(([, value]) => value === true).map(([name]) => name)),
+      words: positionals,
+    });
+  } catch (error) {
+    return failed(cliFault('option-unknown', { reason: error instanceof Error ? error.message : 'an argument' }));
+  }
+}
+
+export function wholeNumber(
+  option: string,
+  text: string | undefined,
+  range: { readonly from: number; readonly to: number },
+): Result<number | undefined> {
+  if (text === undefined) return ok(undefined);
+  const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= range.from && value <= range.to) return ok(value);
+  const wanted = `a whole number from ${range.from} to ${range.to}`;
+  return failed(cliFault('option-wrong', { option: `--${option}`, value: text, wanted }));
+}

@@ -1,0 +1,182 @@
+/** What a supervisor asks of a running service from the command line: hubs, policy, lists, enrollments by hand. */
+import { isIP } from 'node:net';
+import { failed, ok, type Result } from '../lib/base/result.ts';
+import { serviceAllocationPolicies } from '../lib/dps/control-client.ts';
+import type { Page, PageRequest } from '../lib/dps/service-client.ts';
+import { wholeNumber, type ParsedOptions } from './options.ts';
+import { certificateEnrollment, groupEnrollment, tpmEnrollment } from './service-enroll.ts';
+import type { ServiceTarget, TargetOption } from './service-target.ts';
+import { cliFault } from './verb.ts';
+
+export const callOptions = [
+  'weight',
+  'tpm-ek',
+  'certificate',
+  'registration-id',
+  'device-id',
+  'id',
+  'hub',
+  'allocation',
+] as const;
+export type CallOption = (typeof callOptions)[number] | TargetOption;
+
+export interface CallRequest extends ParsedOptions<CallOption> {
+  readonly target: ServiceTarget;
+}
+
+/** What goes to a program as JSON and to a person as lines. */
+export interface CallAnswer {
+  readonly json: unknown;
+  readonly lines: readonly string[];
+}
+
+export interface ServiceCall {
+  readonly usage: string;
+  /** Its `--connection-string` is a hub's, not the service's own. */
+  readonly takesConnectionString?: boolean;
+  run(request: CallRequest): Promise<Result<CallAnswer>>;
+}
+
+export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
+  'link-hub': {
+    usage: 'link-hub --connection-string HUB-CS [--weight 1..1000]   (the service by --data or --ready-file)',
+    takesConnectionString: true,
+    run: linkHub,
+  },
+  'unlink-hub': { usage: 'unlink-hub HOST', run: unlinkHub },
+  policy: { usage: 'policy [hashed|static]', run: policy },
+  enroll: {
+    usage: 'enroll (--tpm-ek FILE|BASE64 | --certificate FILE) [--registration-id ID] [--device-id ID] [--hub HOST]',
+    run: enroll,
+  },
+  'enroll-group': { usage: 'enroll-group --id ID --certificate FILE [--hub HOST]', run: enrollGroup },
+  hubs: { usage: 'hubs', run: listHubs },
+  enrollments: { usage: 'enrollments', run: listEnrollments },
+  registrations: { usage: 'registrations', run: listRegistrations },
+};
+
+async function linkHub({ values, target }: CallRequest): Promise<Result<CallAnswer>> {
+  const connectionString = values['connection-string'];
+  if (connectionString === undefined) return failed(cliFault('option-missing', { option: '--connection-string' }));
+  const weight = wholeNumber('weight', values.weight, { from: 1, to: 1_000 });
+  if (!weight.ok) return weight;
+  const allocation = weight.value === undefined ? {} : { allocationWeight: weight.value };
+  const hub = await target.control.linkHub({ connectionString, ...allocation });
+  if (!hub.ok) return hub;
+  const { hostName, allocationWeight } = hub.value;
+  return ok({ json: hub.value, lines: [`${hostName} is linked with weight ${allocationWeight}.`] });
+}
+
+async function unlinkHub({ words, target }: CallRequest): Promise<Result<CallAnswer>> {
+  const [hostName] = words;
+  if (hostName === undefined) return failed(cliFault('option-missing', { option: 'the host name of the hub' }));
+  const done = await target.control.unlinkHub(hostName);
+  return done.ok
+    ? ok({ json: { hostName }, lines: [`${hostName} is no longer linked; its devices stay there.`] })
+    : done;
+}
+
+async function policy({ words, target }: CallRequest): Promise<Result<CallAnswer>> {
+  const [asked] = words;
+  if (asked === undefined) {
+    const current = await target.control.allocationPolicy();
+    return current.ok ? ok({ json: { policy: current.value }, lines: [current.value] }) : current;
+  }
+  const wanted = serviceAllocationPolicies.find((known) => known === asked);
+  if (wanted === undefined) {
+    const known = serviceAllocationPolicies.join(' or ');
+    return failed(cliFault('option-wrong', { option: 'the policy', value: asked, wanted: known }));
+  }
+  const done = await target.control.setAllocationPolicy(wanted);
+  return done.ok ? ok({ json: { policy: wanted }, lines: [`The policy is ${wanted}.`] }) : done;
+}
+
+async function enroll({ values, target }: CallRequest): Promise<Result<CallAnswer>> {
+  const enrollment = values['tpm-ek'] === undefined ? await certificateEnrollment(values) : await tpmEnrollment(values);
+  if (!enrollment.ok) return enrollment;
+  const there = await target.service.enrollments.get(enrollment.value.registrationId);
+  if (there.ok) return failed(cliFault('enrollment-exists', { id: enrollment.value.registrationId }));
+  if (there.fault.code !== 'not-found') return there;
+  const put = await target.service.enrollments.put(enrollment.value);
+  return put.ok ? ok({ json: put.value, lines: [`${put.value.registrationId} is enrolled.`] }) : put;
+}
+
+async function enrollGroup({ values, target }: CallRequest): Promise<Result<CallAnswer>> {
+  const group = await groupEnrollment(values);
+  if (!group.ok) return group;
+  const there = await target.service.groups.get(group.value.enrollmentGroupId);
+  if (there.ok) return failed(cliFault('enrollment-exists', { id: group.value.enrollmentGroupId }));
+  if (there.fault.code !== 'not-found') return there;
+  const put = await target.service.groups.put(group.value);
+  return put.ok ? ok({ json: put.value, lines: [`The group ${put.value.enrollmentGroupId} is enrolled.`] }) : put;
+}
+
+async function listHubs({ target }: CallRequest): Promise<Result<CallAnswer>> {
+  const hubs = await target.control.linkedHubs();
+  if (!hubs.ok) return hubs;
+  const rows = hubs.value.map(({ hostName, allocationWeight, applyAllocationPolicy }) => [
+    hostName,
+    `weight ${allocationWeight}`,
+    applyAllocationPolicy ? 'takes new devices' : 'takes none',
+  ]);
+  return ok({ json: hubs.value, lines: table(rows, 'No hub is linked.') });
+}
+
+async function listEnrollments({ target }: CallRequest): Promise<Result<CallAnswer>> {
+  const groups = await everything((page) => target.service.groups.query(page));
+  if (!groups.ok) return groups;
+  const enrollments = await everything((page) => target.service.enrollments.query(page));
+  if (!enrollments.ok) return enrollments;
+  const rows = [
+    ...groups.value.map((group) => ['group', group.enrollmentGroupId, group.attestation.type]),
+    ...enrollments.value.map((each) => ['individual', each.registrationId, each.attestation.type]),
+  ];
+  const json = { enrollmentGroups: groups.value, enrollments: enrollments.value };
+  return ok({ json, lines: table(rows, 'Nothing is enrolled.') });
+}
+
+async function listRegistrations({ target }: CallRequest): Promise<Result<CallAnswer>> {
+  const registrations = await everything((page) => target.control.registrations(page));
+  if (!registrations.ok) return registrations;
+  const rows = registrations.value.map(({ registrationId, status, assignedHub, deviceId }) => [
+    registrationId,
+    status,
+    hostShown(assignedHub),
+    deviceId ?? '',
+  ]);
+  return ok({ json: registrations.value, lines: table(rows, 'No device has registered.') });
+}
+
+function hostShown(host: string | null): string {
+  if (host === null) return '-';
+  return isIP(host) === 0 ? host : `hub ${host}`;
+}
+
+const pageSize = 500;
+const maxPages = 2_000; // a million rows: beyond that a list on a terminal is no answer
+
+async function everything<Item>(
+  ask: (page: PageRequest) => Promise<Result<Page<Item>>>,
+): Promise<Result<readonly Item[]>> {
+  const items: Item[] = [];
+  let continuation: string | undefined;
+  for (let page = 0; page < maxPages; page += 1) {
+    const answer = await ask({ maxItems: pageSize, continuation });
+    if (!answer.ok) return answer;
+    items.push(...answer.value.items);
+    continuation = answer.value.continuation;
+    if (continuation === undefined) break;
+  }
+  return ok(items);
+}
+
+function table(rows: readonly (readonly string[])[], whenEmpty: string): readonly string[] {
+  if (rows.length === 0) return [whenEmpty];
+  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(width(column)))
+      .join('  ')
+      .trimEnd(),
+  );
+}

@@ -1,0 +1,169 @@
+/** `benchline service`: the hub program and the service program as one, started, watched and stopped together. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
+import { jsonLog } from '../lib/base/log.ts';
+import { failed, ok, type Result } from '../lib/base/result.ts';
+import {
+  awaitReadyFile,
+  clearReadyFile,
+  superviseProgram,
+  type ProgramEnd,
+  type ProgramParts,
+  type SupervisedProgram,
+} from '../lib/process/program.ts';
+import { writeReadyFile } from '../lib/process/ready-file.ts';
+import { stopRequested, whenStopped } from '../lib/process/stop.ts';
+import { programFile, type ProgramName } from './program-file.ts';
+import { choosePlace, type Ports, type ServicePlace } from './service-place.ts';
+import { cliFault, exitCodes, failWith, type Output } from './verb.ts';
+
+export interface ServiceRunOptions {
+  readonly dataFolder: string;
+  readonly readyFile: string;
+  readonly listen: string | undefined;
+  readonly hubListen: string | undefined;
+  readonly ports: Partial<Ports>;
+  readonly hubs: number;
+  readonly retryAfterS: number;
+}
+
+const portsShape = z.object({ https: z.int(), mqtts: z.int(), amqps: z.int() });
+
+const hubsReady = z.array(
+  z.object({ hostName: z.string(), address: z.string(), ports: portsShape, connectionString: z.string() }),
+);
+
+const serviceReady = z.object({
+  idScope: z.string(),
+  deviceHost: z.string(),
+  ports: portsShape,
+  serviceConnectionString: z.string(),
+  caFile: z.string(),
+});
+
+/** What whoever started us reads. */
+export interface CombinedReady extends z.output<typeof serviceReady> {
+  readonly hubs: z.output<typeof hubsReady>;
+}
+
+// First start makes an RSA key for the authority and one for each server: seconds each on a slow machine.
+const readyLimitMs = 90_000;
+
+export async function runService(options: ServiceRunOptions, output: Output): Promise<number> {
+  const stop = stopRequested();
+  const prepared = await prepare(options);
+  if (!prepared.ok) return failWith(prepared.fault, output);
+  const place = prepared.value;
+  for (const note of place.notes) output.say(note);
+  const parts: ProgramParts = { clock: systemClock, random: systemRandom, log: logTo(output) };
+  const running: SupervisedProgram[] = [];
+  const started = await startBoth(options, place, { parts, running, stop });
+  if (started.ok) {
+    await writeReadyFile(options.readyFile, started.value);
+    output.say(summaryOf(started.value, options));
+    await whenStopped(stop);
+  }
+  await clearReadyFile(options.readyFile);
+  // the service first: what it has in hand it finishes with its hubs
+  for (const program of running.reverse()) await program.stop();
+  place.release();
+  if (started.ok || stop.aborted) return exitCodes.done;
+  return failWith(started.fault, output);
+}
+
+async function prepare(options: ServiceRunOptions): Promise<Result<ServicePlace>> {
+  const { dataFolder: folder } = options;
+  try {
+    await mkdir(join(folder, 'run'), { recursive: true, mode: 0o700 });
+    await clearReadyFile(options.readyFile);
+    const { listen, hubListen, ports, hubs } = options;
+    return await choosePlace({ listen, hubListen, ports, hubs, stateFile: join(folder, 'place.json') });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : 'unknown';
+    return failed(cliFault('data-folder-unusable', { folder, reason }));
+  }
+}
+
+interface StartScope {
+  readonly parts: ProgramParts;
+  readonly running: SupervisedProgram[];
+  readonly stop: AbortSignal;
+}
+
+async function startBoth(
+  options: ServiceRunOptions,
+  place: ServicePlace,
+  scope: StartScope,
+): Promise<Result<CombinedReady>> {
+  const { dataFolder } = options;
+  const { https, mqtts, amqps } = place.ports;
+  const common = [
+    ...['--https', String(https), '--mqtts', String(mqtts), '--amqps', String(amqps)],
+    ...['--tls-dir', join(dataFolder, 'tls')],
+  ];
+  const hubs = await startOne(scope, {
+    program: 'hub',
+    readyFile: join(dataFolder, 'run', 'hub.json'),
+    args: ['--data', join(dataFolder, 'hubs'), '--hubs', String(options.hubs), '--listen', place.hubAddress, ...common],
+    parse: (json) => hubsReady.safeParse(json).data,
+  });
+  if (!hubs.ok) return hubs;
+  const service = await startOne(scope, {
+    program: 'service',
+    readyFile: join(dataFolder, 'run', 'service.json'),
+    args: [
+      ...['--data', join(dataFolder, 'service'), '--listen', place.address, ...common],
+      ...['--retry-after', String(options.retryAfterS)],
+      ...hubs.value.flatMap(({ connectionString }) => ['--link-hub', connectionString]),
+    ],
+    parse: (json) => serviceReady.safeParse(json).data,
+  });
+  return service.ok ? ok({ ...service.value, hubs: hubs.value }) : service;
+}
+
+interface StartRequest<Ready> {
+  readonly program: ProgramName;
+  readonly readyFile: string;
+  readonly args: readonly string[];
+  readonly parse: (json: unknown) => Ready | undefined;
+}
+
+async function startOne<Ready>(scope: StartScope, request: StartRequest<Ready>): Promise<Result<Ready>> {
+  const { program, readyFile } = request;
+  await clearReadyFile(readyFile);
+  const args = [programFile(program), ...request.args, '--ready-file', readyFile];
+  // the first time it dies before it was ready, it is not worth waiting for the second
+  let diedEarly: (end: ProgramEnd) => void = () => undefined;
+  const ended = new Promise<ProgramEnd>((resolve) => {
+    diedEarly = resolve;
+  });
+  const supervised = superviseProgram({ program, command: process.execPath, args }, scope.parts, () => {
+    diedEarly({ code: null, signal: null });
+  });
+  scope.running.push(supervised);
+  const wait = { program, file: readyFile, limitMs: readyLimitMs, clock: scope.parts.clock };
+  return awaitReadyFile({ ...wait, parse: request.parse, ended, signal: scope.stop });
+}
+
+function logTo(output: Output): ProgramParts['log'] {
+  return jsonLog(
+    (line) => {
+      output.warn(line);
+    },
+    () => isoTime(systemClock.nowMs()),
+  );
+}
+
+function summaryOf(ready: CombinedReady, options: ServiceRunOptions): string {
+  const { https, mqtts, amqps } = ready.ports;
+  return [
+    'The provisioning service accepts connections.',
+    `  Device host  ${ready.deviceHost} (HTTPS ${https}, MQTT ${mqtts}, AMQP ${amqps})`,
+    `  ID scope     ${ready.idScope}`,
+    `  Hubs         ${ready.hubs.map(({ hostName }) => hostName).join(', ')}`,
+    `  CA file      ${ready.caFile}`,
+    `  Connection strings are in ${options.readyFile} (readable by this user alone).`,
+  ].join('\n');
+}

@@ -1,0 +1,105 @@
+/** `benchline service`: without a word it runs the service with its hubs; with one it asks a running service. */
+import { resolve } from 'node:path';
+import { failed, ok, type Result } from '../lib/base/result.ts';
+import { parseOptions, wholeNumber, type ParsedOptions } from './options.ts';
+import { callOptions, serviceCalls, type CallOption, type ServiceCall } from './service-calls.ts';
+import { defaultAddress, type Ports } from './service-place.ts';
+import { runService, type ServiceRunOptions } from './service-run.ts';
+import { openTarget, readyFileIn, targetOptions } from './service-target.ts';
+import { cliFault, exitCodes, failWith, type Output, type Verb } from './verb.ts';
+
+const runOptions = [
+  'data',
+  'ready-file',
+  'listen',
+  'hub-listen',
+  'https',
+  'mqtts',
+  'amqps',
+  'hubs',
+  'retry-after',
+] as const;
+type RunOption = (typeof runOptions)[number];
+
+const defaultHubs = 2;
+const maxHubs = 50; // dps-wire section 8.4
+const defaultRetryAfterS = 3; // what the real service says (dps-wire section 1.6)
+
+const usage = [
+  'benchline service --data DIR [--ready-file FILE] [--listen ADDR] [--hub-listen ADDR] [--hubs N]',
+  '                  [--https N --mqtts N --amqps N] [--retry-after SECONDS]',
+  `  runs the provisioning service with its virtual hubs, on ${defaultAddress} unless told otherwise`,
+  '',
+  'benchline service WORD ... (--data DIR | --ready-file FILE | --connection-string CS --ca FILE) [--json]',
+  ...Object.values(serviceCalls).map((call) => `  ${call.usage}`),
+].join('\n');
+
+export const serviceVerb: Verb = {
+  name: 'service',
+  summary: 'the provisioning service with its virtual hubs; and what can be asked of it',
+  usage,
+  async run(args, output) {
+    if (args.includes('--help')) {
+      output.say(usage);
+      return exitCodes.done;
+    }
+    const [word, ...rest] = args;
+    if (word === undefined || word.startsWith('-')) return start(args, output);
+    const call = Object.hasOwn(serviceCalls, word) ? serviceCalls[word] : undefined;
+    if (call === undefined) return failWith(cliFault('verb-unknown', { verb: `service ${word}` }), output);
+    return ask(call, rest, output);
+  },
+};
+
+async function start(args: readonly string[], output: Output): Promise<number> {
+  const parsed = parseOptions<RunOption>(args, runOptions);
+  const options = parsed.ok ? runOptionsOf(parsed.value) : parsed;
+  return options.ok ? runService(options.value, output) : failWith(options.fault, output);
+}
+
+function runOptionsOf({ values, words }: ParsedOptions<RunOption>): Result<ServiceRunOptions> {
+  if (words[0] !== undefined) return failed(cliFault('option-unknown', { reason: words[0] }));
+  if (values.data === undefined) return failed(cliFault('option-missing', { option: '--data' }));
+  const ports = portsOf(values);
+  if (!ports.ok) return ports;
+  const hubs = wholeNumber('hubs', values.hubs, { from: 1, to: maxHubs });
+  if (!hubs.ok) return hubs;
+  const retryAfter = wholeNumber('retry-after', values['retry-after'], { from: 0, to: 300 });
+  if (!retryAfter.ok) return retryAfter;
+  const dataFolder = resolve(values.data);
+  return ok({
+    dataFolder,
+    readyFile: resolve(values['ready-file'] ?? readyFileIn(dataFolder)),
+    listen: values.listen,
+    hubListen: values['hub-listen'],
+    ports: ports.value,
+    hubs: hubs.value ?? defaultHubs,
+    retryAfterS: retryAfter.value ?? defaultRetryAfterS,
+  });
+}
+
+function portsOf(values: Readonly<Partial<Record<RunOption, string>>>): Result<Partial<Ports>> {
+  const ports: { -readonly [Name in keyof Ports]?: number } = {};
+  for (const name of ['https', 'mqtts', 'amqps'] as const) {
+    const port = wholeNumber(name, values[name], { from: 1, to: 65_535 });
+    if (!port.ok) return port;
+    if (port.value !== undefined) ports[name] = port.value;
+  }
+  return ok(ports);
+}
+
+async function ask(call: ServiceCall, args: readonly string[], output: Output): Promise<number> {
+  const parsed = parseOptions<CallOption>(args, [...targetOptions, ...callOptions]);
+  if (!parsed.ok) return failWith(parsed.fault, output, args.includes('--json'));
+  const asJson = parsed.value.flags.has('json');
+  const { 'connection-string': connectionString, ...others } = parsed.value.values;
+  const own = call.takesConnectionString === true || connectionString === undefined;
+  const target = await openTarget(own ? others : { ...others, 'connection-string': connectionString });
+  if (!target.ok) return failWith(target.fault, output, asJson);
+  const answer = await call.run({ ...parsed.value, target: target.value });
+  target.value.close();
+  if (!answer.ok) return failWith(answer.fault, output, asJson);
+  if (asJson) output.json(answer.value.json);
+  else output.say(answer.value.lines.join('\n'));
+  return exitCodes.done;
+}

@@ -1,0 +1,64 @@
+/** What a verb of the command line is, and what it may say. */
+import type { Fault } from '../lib/base/fault.ts';
+import { faultMaker } from '../lib/base/fault.ts';
+
+export interface Output {
+  /** For people, on standard output. */
+  say(text: string): void;
+  /** For people, on standard error. */
+  warn(text: string): void;
+  /** For programs: one JSON value on standard output. */
+  json(value: unknown): void;
+}
+
+/** What a shell sees: done, failed, or asked wrongly. */
+export const exitCodes = { done: 0, failed: 1, usage: 2 } as const;
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
+export interface Verb {
+  readonly name: string;
+  /** One line in the list of verbs. */
+  readonly summary: string;
+  readonly usage: string;
+  run(args: readonly string[], output: Output): Promise<number>;
+}
+
+export const cliFault = faultMaker({
+  'verb-unknown': { say: 'There is no verb {verb}.', hint: 'See the list with: benchline --help' },
+  'option-unknown': { say: 'That cannot be understood: {reason}', hint: 'See how it is asked with --help.' },
+  'option-missing': { say: '{option} is missing.', hint: 'See how it is asked with --help.' },
+  'option-wrong': { say: '{option} cannot be {value}.', hint: 'It must be {wanted}.' },
+  'service-not-running': {
+    say: 'No running service was found in {file}.',
+    hint: 'Start it with: benchline service --data DIR; or name it by --ready-file or --connection-string.',
+  },
+  'file-unreadable': { say: 'The file {file} cannot be read: {reason}.', hint: 'Check its name and its rights.' },
+  'certificate-unreadable': {
+    say: 'The file {file} holds no certificate.',
+    hint: 'Give a certificate in PEM (.pem) or DER (.cer).',
+  },
+  'ek-unreadable': {
+    say: 'That is no endorsement key: {reason}.',
+    hint: 'Give base64 of the TPM2B_PUBLIC, or a file that holds it (tpm2_createek -u, or base64 text).',
+  },
+  'enrollment-exists': {
+    say: '{id} is enrolled already.',
+    hint: 'Choose another name, or delete the enrollment first.',
+  },
+  'data-folder-unusable': { say: 'The folder {folder} cannot be used: {reason}.', hint: 'Check its rights.' },
+  'address-taken': {
+    say: 'Another program holds {address}, which this data folder has used before.',
+    hint: 'Stop that program; the devices know the service by this address.',
+  },
+  'no-free-ports': {
+    say: 'No three free ports were found on {address}.',
+    hint: 'Name them by --https, --mqtts and --amqps.',
+  },
+});
+
+/** Says a fault to a person, or to a program, and gives the exit code. */
+export function failWith(fault: Fault, output: Output, asJson = false): ExitCode {
+  if (asJson) output.json({ ok: false, fault: { code: fault.code, say: fault.say, hint: fault.hint } });
+  else output.warn(`${fault.say}\n${fault.hint}\n(${fault.code})`);
+  return fault.code.startsWith('option-') || fault.code === 'verb-unknown' ? exitCodes.usage : exitCodes.failed;
+}
