@@ -181,6 +181,35 @@ describe('swtpm', () => {
     await ended;
   });
 
+  it('takes a state folder whose path is too long for a socket', async () => {
+    const stateDir = join(folder, 'd'.repeat(60), 'e'.repeat(60));
+    const one = await open({ kind: 'swtpm', stateDir });
+    expect(must(await createTpm(one.transport, systemClock).random(3)).length).toBe(3);
+  });
+
+  it('ends with an agent that is killed', async () => {
+    const part = (path: string): string => JSON.stringify(new URL(`../../src-main/${path}`, import.meta.url).href);
+    const script = `
+      import { openTpm } from ${part('agent/tpm/open-tpm.ts')};
+      import { systemClock } from ${part('lib/base/host.ts')};
+      const opened = await openTpm({ kind: 'swtpm', stateDir: ${JSON.stringify(folder)} }, systemClock);
+      process.stdout.write(opened.ok ? 'open' : opened.fault.code);
+      setInterval(() => undefined, 1000);`;
+    const agent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [said] = (await once(agent.stdout, 'data')) as [Buffer];
+    const isRunning = async (): Promise<boolean> => {
+      const { stdout } = await run('ps', ['-C', 'swtpm', '-o', 'args']);
+      return stdout.includes(folder);
+    };
+    const wasRunning = await isRunning();
+    agent.kill('SIGKILL');
+    await until(async () => !(await isRunning().catch(() => false)));
+    expect([said.toString(), wasRunning]).toEqual(['open', true]);
+    expect(await isRunning().catch(() => false)).toBe(false);
+  });
+
   it('is gone after close, and says so', async () => {
     const one = await open({ kind: 'swtpm', stateDir: folder });
     await Promise.all([one.close(), one.close()]);

@@ -129,7 +129,7 @@ function oaepChecks(): [string, string, string][] {
   ];
 }
 
-export function modulusFromKey(key: KeyObject): Uint8Array {
+function modulusFromKey(key: KeyObject): Uint8Array {
   return Uint8Array.from(Buffer.from(key.export({ format: 'jwk' }).n ?? '', 'base64url'));
 }
 

@@ -4,8 +4,7 @@ import type { Result } from '../../lib/base/result.ts';
 import type { TpmTransport } from '../../lib/tpm/types.ts';
 import { linkFailed } from './faults.ts';
 
-export const tpmKinds = ['swtpm', 'swtpm-socket', 'software', 'device'] as const;
-export type TpmKind = (typeof tpmKinds)[number];
+type TpmKind = 'swtpm' | 'swtpm-socket' | 'software' | 'device';
 
 export interface OpenedTpm {
   readonly transport: TpmTransport;

@@ -2,7 +2,7 @@
 import { concatBytes } from '../../lib/base/bytes.ts';
 import { headerBytes, maxBufferBytes } from './opened-tpm.ts';
 
-export type Cut =
+type Cut =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'answer'; readonly bytes: Uint8Array }
   | { readonly kind: 'noise'; readonly reason: string };

@@ -5,7 +5,13 @@ import { manualClock } from '../base/clock.ts';
 import { must, ok } from '../base/result.ts';
 import { checkTpmVectors, vectorEk, vectorSrk } from '../../../test/vectors/tpm-vectors.ts';
 import { alg } from './constants.ts';
-import { activationBlob, makeCredential, maxActivationBlobBytes, splitActivationBlob } from './credential.ts';
+import {
+  activationBlob,
+  duplicate,
+  makeCredential,
+  maxActivationBlobBytes,
+  splitActivationBlob,
+} from './credential.ts';
 import { decodePublic, encodePublic, objectName, type PublicArea } from './public-area.ts';
 import { ekPublic, decodeStorageKey } from './templates.ts';
 import { createTpm, type Tpm } from './tpm.ts';
@@ -126,6 +132,13 @@ describe('activation blob', () => {
     const secret = new Uint8Array(32);
     const input = { ek: ekPublic(), name: secret, credential: secret, seed: secret };
     expect(makeCredential(input)).toMatchObject({ fault: { code: 'tpm-key-unusable' } });
+  });
+
+  it.each(['innerKey', 'hmacKey', 'obfuscation', 'seed'] as const)('refuses a duplicate with a short %s', (short) => {
+    const [key, secret] = [new Uint8Array(16), new Uint8Array(32)];
+    const input = { srk: vectorSrk, innerKey: key, hmacKey: secret, obfuscation: secret, seed: secret };
+    const made = duplicate({ ...input, [short]: new Uint8Array(15) });
+    expect(made).toMatchObject({ fault: { code: 'tpm-secret-size' } });
   });
 
   it('refuses secrets of the wrong length', () => {

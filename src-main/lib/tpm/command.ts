@@ -6,7 +6,7 @@ import { tpmFailed } from './faults.ts';
 import { rcSuccess } from './response-code.ts';
 
 /** lib/tpm/types.ts; the largest real ones are about 1 kB. */
-export const maxBufferBytes = 4_096;
+const maxBufferBytes = 4_096;
 
 const headerBytes = 10;
 const continueSession = 1;

@@ -105,7 +105,7 @@ export interface DuplicateInput {
   readonly seed: Uint8Array;
 }
 
-export interface DuplicatedKey {
+interface DuplicatedKey {
   readonly duplicate: Uint8Array;
   readonly encryptedSeed: Uint8Array;
   readonly publicArea: Uint8Array;
@@ -130,9 +130,9 @@ function duplicateFault(input: DuplicateInput): string | undefined {
 }
 
 /** sign, noDA, userWithAuth: what the real service gives its HMAC keys (dps-wire section 4.4). */
-export const identityKeyAttributes = 0x00040440;
+const identityKeyAttributes = 0x00040440;
 
-export function identityKeyPublic(unique: Uint8Array): Uint8Array<ArrayBuffer> {
+function identityKeyPublic(unique: Uint8Array): Uint8Array<ArrayBuffer> {
   return encodePublic({
     type: 'keyed-hash',
     nameAlg: alg.sha256,

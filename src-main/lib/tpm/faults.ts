@@ -86,7 +86,7 @@ export type TpmFaultCode = keyof typeof table;
 
 const make = faultMaker(table);
 
-export function tpmFault(code: TpmFaultCode, detail?: FaultDetail): Fault<TpmFaultCode> {
+function tpmFault(code: TpmFaultCode, detail?: FaultDetail): Fault<TpmFaultCode> {
   return make(code, detail);
 }
 

@@ -12,7 +12,7 @@ import { decodeStorageKey, ekTemplate, srkTemplate } from './templates.ts';
 import type { Tpm } from './tpm.ts';
 
 /** Whether the key was there already, or was made from the TCG template and kept at its handle. */
-export type KeySource = 'persistent' | 'template';
+type KeySource = 'persistent' | 'template';
 
 export interface TpmIdentity {
   /** TPM2B_PUBLIC. */

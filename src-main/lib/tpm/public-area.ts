@@ -7,14 +7,14 @@ import { tpmFailed } from './faults.ts';
 import { readSized, sized } from './wire.ts';
 
 /** TPMT_SYM_DEF_OBJECT; absent stands for TPM_ALG_NULL. */
-export interface SymmetricDefinition {
+interface SymmetricDefinition {
   readonly algorithm: number;
   readonly keyBits: number;
   readonly mode: number;
 }
 
 /** A scheme or a key derivation: its algorithm, and its hash (and the ECDAA count) where the algorithm has one. */
-export interface Scheme {
+interface Scheme {
   readonly algorithm: number;
   readonly hash?: number;
   /** ECDAA: the counter. XOR obfuscation: the key derivation. */
@@ -38,7 +38,7 @@ export interface RsaArea extends CommonArea {
   readonly modulus: Uint8Array;
 }
 
-export interface EccArea extends CommonArea {
+interface EccArea extends CommonArea {
   readonly type: 'ecc';
   readonly symmetric?: SymmetricDefinition;
   readonly scheme: Scheme;

@@ -71,7 +71,7 @@ export function isBusy(rc: number): boolean {
 }
 
 /** A code without the number of the parameter, session or handle it is about. */
-export function baseCode(rc: number): number {
+function baseCode(rc: number): number {
   const formatOne = (rc & 0x080) !== 0;
   if (formatOne) return rc & 0x0bf;
   // TPM_RC_REFERENCE_H0 to H6 and S0 to S6 differ only in which one is meant.

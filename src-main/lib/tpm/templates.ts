@@ -12,9 +12,9 @@ const rsaModulusBytes = 256;
 const ekPolicyHex = '837197674484b3f81a90cc8d46a5d724fd52d76e06520b64f2a1da1b331469aa';
 
 /** restricted, decrypt, fixedTPM, fixedParent, adminWithPolicy, sensitiveDataOrigin. */
-export const ekAttributes = 0x000300b2;
+const ekAttributes = 0x000300b2;
 /** restricted, decrypt, noDA, userWithAuth, fixedTPM, fixedParent, sensitiveDataOrigin. */
-export const srkAttributes = 0x00030472;
+const srkAttributes = 0x00030472;
 
 // The TCG templates fill `unique` with zeros of the modulus' length: it takes part in deriving the key.
 export function ekPublic(modulus: Uint8Array = new Uint8Array(rsaModulusBytes)): Uint8Array<ArrayBuffer> {

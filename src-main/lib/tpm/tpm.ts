@@ -13,18 +13,18 @@ import { readNvIndex } from './nv.ts';
 import type { TpmTransport } from './types.ts';
 import { readSized, readSizedWhole, sized } from './wire.ts';
 
-export interface NamedPublic {
+interface NamedPublic {
   /** TPM2B_PUBLIC. */
   readonly publicArea: Uint8Array;
   readonly name: Uint8Array;
 }
 
-export interface LoadedObject extends NamedPublic {
+interface LoadedObject extends NamedPublic {
   /** Transient: to be flushed by whoever asked for it. */
   readonly handle: number;
 }
 
-export interface ActivateInput {
+interface ActivateInput {
   readonly srkHandle: number;
   readonly ekHandle: number;
   /** A policy session that satisfies the EK's policy. */
@@ -35,7 +35,7 @@ export interface ActivateInput {
   readonly encryptedSecret: Uint8Array;
 }
 
-export interface ImportInput {
+interface ImportInput {
   readonly parent: number;
   readonly innerKey: Uint8Array;
   /** TPM2B_PUBLIC, TPM2B_PRIVATE and TPM2B_ENCRYPTED_SECRET. */

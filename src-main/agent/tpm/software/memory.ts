@@ -9,7 +9,7 @@ import { type TpmState, writeState } from './state.ts';
 const transientPlaces = 3;
 const sessionPlaces = 3;
 
-export interface PolicySession {
+interface PolicySession {
   digest: Uint8Array;
 }
 
