@@ -71,6 +71,8 @@ export interface SyncStore {
   /** Units due for a look, longest due first. */
   lifeDue(limit: number): Promise<Result<readonly AwaitedUnit[]>>;
   lifeSettle(settlements: readonly LifeSettlement[]): Promise<Result<void>>;
+  /** Told after each commit; `outbox`: entries came, went or changed. */
+  onChange(listener: (change: { readonly outbox: boolean }) => void): () => void;
 }
 
 /** One line of a batch report. */

@@ -84,7 +84,7 @@ export function closeBatch(context: StoreContext, batchId: string, by: string): 
   });
 }
 
-export function batch(context: StoreContext, batchId: string): Result<Batch> {
+export function openedBatch(context: StoreContext, batchId: string): Result<Batch> {
   return flattened(
     context.db.read((db) => {
       const row = batchRow(db, batchId);

@@ -81,7 +81,7 @@ const listsOver = (asked: Ask) => ({
   openBatch: asked('openBatch'),
   selectBatch: asked('selectBatch'),
   closeBatch: asked('closeBatch'),
-  batch: asked('batch'),
+  openedBatch: asked('openedBatch'),
   batchView: asked('batchView'),
   listBatches: asked('listBatches'),
   listUnits: asked('listUnits'),

@@ -74,7 +74,7 @@ function operations(context: StoreContext) {
     openBatch: (order: batches.OpenBatch) => batches.openBatch(context, order),
     selectBatch: (batchId: string, by: string) => batches.selectBatch(context, batchId, by),
     closeBatch: (batchId: string, by: string) => batches.closeBatch(context, batchId, by),
-    batch: (batchId: string) => batches.batch(context, batchId),
+    openedBatch: (batchId: string) => batches.openedBatch(context, batchId),
     batchView: (batchId: string) => batches.batchView(context, batchId),
     listBatches: () => batches.listBatches(context),
     listUnits: (query: units.UnitQuery) => units.listUnits(context, query),
