@@ -16,6 +16,8 @@ export interface Target {
   readonly endpoint: string;
   /** PEM; undefined where the system's own roots are meant. */
   readonly caPem: string | undefined;
+  /** The file it came from; empty for the system's own roots. */
+  readonly caFile: string;
   /** DER of the same. */
   readonly trustedRoots: readonly Uint8Array[];
   /** Where units can be seen. */
@@ -47,7 +49,8 @@ export async function embeddedTarget(ready: ServiceReady): Promise<Result<Target
 export async function configuredTarget(config: StationConfig): Promise<Result<Target>> {
   const connection = parseConnectionString(config['connection-string'] ?? '');
   if (!connection.ok) return connection;
-  const ca = config.ca === undefined ? ok({ caPem: undefined, trustedRoots: [] }) : await readRoots(config.ca);
+  const ca =
+    config.ca === undefined ? ok({ caPem: undefined, caFile: '', trustedRoots: [] }) : await readRoots(config.ca);
   if (!ca.ok) return ca;
   return ok({
     name: connection.value.host,
@@ -61,9 +64,9 @@ export async function configuredTarget(config: StationConfig): Promise<Result<Ta
   });
 }
 
-async function readRoots(file: string): Promise<Result<{ caPem: string; trustedRoots: readonly Uint8Array[] }>> {
+async function readRoots(file: string): Promise<Result<Pick<Target, 'caPem' | 'caFile' | 'trustedRoots'>>> {
   const caPem = await readFile(file, 'utf8').catch(() => undefined);
   const trustedRoots = caPem === undefined ? [] : certificatesFromPem(caPem);
   if (caPem === undefined || trustedRoots.length === 0) return failed(stationFault('trusted-roots-missing', { file }));
-  return ok({ caPem, trustedRoots });
+  return ok({ caPem, caFile: file, trustedRoots });
 }

@@ -1,0 +1,155 @@
+/** `benchline start --headless`: the main job on the embedded default, without a window. */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../lib/base/host.ts';
+import { type Result, failed, ok } from '../lib/base/result.ts';
+import { type HeadlessResult, isComplete, runHeadless } from './headless.ts';
+import { parseOptions, wholeNumber } from './options.ts';
+import { programFile } from './program-file.ts';
+import { startStation } from './station-client.ts';
+import { type Output, type Verb, cliFault, exitCodes, failWith } from './verb.ts';
+
+const usage = `benchline start [--data DIR]
+benchline start --headless [--units N] [--attestation tpm|x509|mixed] [--tpm swtpm|software] [--hubs N]
+                           [--retry-after SECONDS] [--listen ADDRESS] [--json FILE] [--data DIR] [--verbose]
+
+Starts the embedded service with its virtual hubs, a virtual bench and the station.
+Without --headless a window opens and everything is kept in the data folder.
+With --headless every virtual unit is provisioned, the result is printed, and the exit code tells whether all of it went
+well; without --data a throw-away folder is used.
+  --units N          virtual units on the bench, 1 to 16 (4)
+  --attestation      what they prove themselves with (mixed)
+  --tpm              what stands in for their TPM (swtpm where it is installed)
+  --json FILE        writes the result as JSON
+  --verbose          prints the logs of all programs`;
+
+const names = ['units', 'attestation', 'tpm', 'json', 'data', 'hubs', 'retry-after', 'listen'] as const;
+type Name = (typeof names)[number];
+
+export const startVerb: Verb = {
+  name: 'start',
+  summary: 'the main job: embedded service, virtual bench and station',
+  usage,
+  run: start,
+};
+
+interface StartOptions {
+  readonly units: number;
+  readonly tpm: 'swtpm' | 'software';
+  readonly data: string | undefined;
+  readonly jsonFile: string | undefined;
+  readonly isVerbose: boolean;
+  readonly passedOn: readonly string[];
+}
+
+async function start(args: readonly string[], output: Output): Promise<number> {
+  const parsed = parseOptions<Name>(args, names, ['help', 'headless', 'verbose']);
+  if (!parsed.ok) return failWith(parsed.fault, output);
+  if (parsed.value.flags.has('help')) {
+    output.say(usage);
+    return exitCodes.done;
+  }
+  // The window is opened by scripts/run.mjs, which knows where Electron lies.
+  if (!parsed.value.flags.has('headless')) {
+    const wanted = '--headless, or be started by: npm start';
+    return failWith(cliFault('option-wrong', { option: 'start', value: 'without a window', wanted }), output);
+  }
+  const options = checked(parsed.value.values, parsed.value.flags);
+  return options.ok ? withFolder(options.value, output) : failWith(options.fault, output);
+}
+
+function checked(values: Readonly<Partial<Record<Name, string>>>, flags: ReadonlySet<string>): Result<StartOptions> {
+  const units = wholeNumber('units', values.units, { from: 1, to: 16 });
+  if (!units.ok) return units;
+  const hubs = wholeNumber('hubs', values.hubs, { from: 1, to: 16 });
+  if (!hubs.ok) return hubs;
+  const pause = wholeNumber('retry-after', values['retry-after'], { from: 1, to: 300 });
+  if (!pause.ok) return pause;
+  const attestation = oneOf('attestation', values.attestation ?? 'mixed', ['tpm', 'x509', 'mixed'] as const);
+  if (!attestation.ok) return attestation;
+  const tpm = oneOf('tpm', values.tpm ?? installedTpm(), ['swtpm', 'software'] as const);
+  if (!tpm.ok) return tpm;
+  const count = units.value ?? 4;
+  return ok({
+    units: count,
+    tpm: tpm.value,
+    data: values.data,
+    jsonFile: values.json,
+    isVerbose: flags.has('verbose'),
+    passedOn: [
+      ...['--virtual-units', String(count), '--attestation', attestation.value, '--tpm', tpm.value],
+      ...['--hubs', String(hubs.value ?? 2), '--retry-after', String(pause.value ?? 1)],
+      ...(values.listen === undefined ? [] : ['--listen', values.listen]),
+    ],
+  });
+}
+
+function oneOf<const Choice extends string>(option: string, value: string, choices: readonly Choice[]): Result<Choice> {
+  const choice = choices.find((one) => one === value);
+  if (choice !== undefined) return ok(choice);
+  return failed(cliFault('option-wrong', { option: `--${option}`, value, wanted: choices.join(', ') }));
+}
+
+/** swtpm where it is installed; asked for by name it is never replaced in silence. */
+function installedTpm(): 'swtpm' | 'software' {
+  return spawnSync('swtpm', ['--version'], { stdio: 'ignore' }).status === 0 ? 'swtpm' : 'software';
+}
+
+async function withFolder(options: StartOptions, output: Output): Promise<number> {
+  const data = options.data ?? (await mkdtemp(join(tmpdir(), 'benchline-')));
+  const result = await job(options, data, output);
+  if (!result.ok) {
+    const code = failWith(result.fault, output);
+    if (options.data === undefined) output.warn(`What was done so far is kept in ${data}.`);
+    return code;
+  }
+  report(result.value, output);
+  if (options.jsonFile !== undefined) await writeFile(options.jsonFile, `${JSON.stringify(result.value, null, 2)}\n`);
+  const isDone = isComplete(result.value);
+  if (options.data === undefined && isDone) await rm(data, { recursive: true, force: true });
+  else output.say(`Data folder: ${data}`);
+  return isDone ? exitCodes.done : exitCodes.failed;
+}
+
+async function job(options: StartOptions, data: string, output: Output): Promise<Result<HeadlessResult>> {
+  const lastLines: string[] = [];
+  const station = startStation({
+    command: process.execPath,
+    args: [programFile('station'), '--data', data, ...options.passedOn],
+    onLine: (line) => {
+      if (options.isVerbose) output.warn(line);
+      lastLines.push(line);
+      // Enough to see what ended a start that failed.
+      if (lastLines.length > 40) lastLines.shift();
+    },
+  });
+  const stopNow = (): void => void station.stop();
+  process.once('SIGINT', stopNow);
+  process.once('SIGTERM', stopNow);
+  const { units, tpm } = options;
+  const result = await runHeadless({
+    station,
+    clock: systemClock,
+    units,
+    tpm,
+    say: (line) => {
+      output.say(line);
+    },
+  });
+  await station.stop();
+  if (!result.ok && !options.isVerbose) output.warn(lastLines.join('\n'));
+  return result;
+}
+
+function report(result: HeadlessResult, output: Output): void {
+  const hubs = Object.entries(result.assigned).map(([hub, count]) => `${hub}: ${count}`);
+  output.say('');
+  output.say(
+    `${result.units} units: ${result.passed} passed, ${result.failed} failed; ${result.enrolled} enrolled, ` +
+      `${result.registered} registered, ${result.seen} seen in their hubs; ${result.parked} parked, ` +
+      `${result.duplicates} duplicates`,
+  );
+  output.say(`hubs: ${hubs.length === 0 ? 'none' : hubs.join(', ')}; TPM: ${result.tpm}; ${result.seconds} s`);
+}

@@ -1,0 +1,125 @@
+/** Composes the parts of a station; the same for desktop and headless. */
+import { createHash } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import type { Clock } from '../lib/base/clock.ts';
+import type { Log } from '../lib/base/log.ts';
+import type { Random } from '../lib/base/random.ts';
+import { type Result, ok } from '../lib/base/result.ts';
+import { type Bench, createBench } from './bench/bench.ts';
+import type { StationConfig } from './config.ts';
+import { stationPaths } from './config.ts';
+import { createEndorsementCheck } from './drivers/endorsement-check.ts';
+import { type SlotPlace, type SlotPort, createSlotPort } from './drivers/slot-port.ts';
+import type { Launcher } from './embedded/service-program.ts';
+import { type StationStore, createStationStore } from './queue/station-store.ts';
+import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
+import type { Target } from './target.ts';
+import type { SlotView } from '../contract/views.ts';
+
+export interface HostParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly launcher: Launcher;
+  readonly version: string;
+  readonly entries: { readonly storeWorker: string; readonly portHost: string };
+}
+
+export interface StationCore {
+  readonly store: StationStore;
+  readonly signers: StationSigners;
+  readonly bench: Bench;
+  readonly places: readonly SlotPlace[];
+  readonly ports: readonly SlotPort[];
+  readonly stationId: string;
+  readonly operator: string | undefined;
+  readonly selectedBatchId: string | undefined;
+  /** Where a virtual unit's pseudo-terminal is, once it has one. */
+  readonly virtualPorts: Map<number, string>;
+}
+
+/** What a station is before it reaches a service: store, signers, and a bench whose slots are still empty. */
+export async function composeCore(
+  config: StationConfig,
+  host: HostParts,
+  live: { target(): Target | undefined; onSlot(view: SlotView): void },
+): Promise<Result<StationCore>> {
+  const paths = stationPaths(config.data);
+  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  const { clock, random, log } = host;
+  const store = await createStationStore({ file: paths.database, workerEntry: host.entries.storeWorker, clock, log });
+  if (!store.ok) return store;
+  const signers = await openStationSigners(paths.signers, { clock, random });
+  if (!signers.ok) {
+    await store.value.close();
+    return signers;
+  }
+  const settings = await store.value.settings();
+  if (!settings.ok) return settings;
+  const virtualPorts = new Map<number, string>();
+  const places = slotPlaces(config, settings.value.stationId, virtualPorts);
+  const ports = places.map((place) =>
+    createSlotPort(place, {
+      clock,
+      random,
+      log,
+      portHost: { execPath: host.launcher.command, entryPath: host.entries.portHost },
+      baudRate: config.baud,
+      trustedRoots: () => live.target()?.trustedRoots ?? [],
+    }),
+  );
+  const bench = createBench({
+    slots: ports,
+    journal: store.value,
+    endorsement: createEndorsementCheck([], clock),
+    digest: { sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()) },
+    clock,
+    random,
+    log,
+    signerFor: (batch) => signers.value.deviceSigner(batch.terms),
+    target: () => {
+      const { idScope = '', endpoint = '' } = live.target() ?? {};
+      return { idScope, endpoint };
+    },
+    onSlot: (view) => {
+      live.onSlot(view);
+    },
+  });
+  const { stationId, operator, selectedBatchId } = settings.value;
+  const own = { stationId, operator, selectedBatchId };
+  return ok({ store: store.value, signers: signers.value, bench, places, ports, virtualPorts, ...own });
+}
+
+/** Virtual units take the first slots, real ports the slots they are told. */
+function slotPlaces(
+  config: StationConfig,
+  stationId: string,
+  virtualPorts: ReadonlyMap<number, string>,
+): readonly SlotPlace[] {
+  const virtual = Array.from({ length: config['virtual-units'] }, (_, at): SlotPlace => {
+    const slot = at + 1;
+    return {
+      slot,
+      name: 'virtual unit',
+      virtualSerialNumber: virtualSerialNumber(stationId, slot),
+      address: () => {
+        const path = virtualPorts.get(slot);
+        return path === undefined ? undefined : { kind: 'serial', address: path };
+      },
+    };
+  });
+  const taken = new Set(virtual.map((place) => place.slot));
+  const real = config.slot
+    .filter((port) => !taken.has(port.slot))
+    .map(({ slot, kind, address }): SlotPlace => ({ slot, name: address, address: () => ({ kind, address }) }));
+  return [...virtual, ...real].sort((a, b) => a.slot - b.slot);
+}
+
+/** Six characters of the station's own id keep virtual units of several stations apart at one service. */
+export function virtualSerialPrefix(stationId: string): string {
+  return `VB${stationId.slice(-6).toUpperCase()}-`;
+}
+
+function virtualSerialNumber(stationId: string, slot: number): string {
+  return `${virtualSerialPrefix(stationId)}${String(slot).padStart(4, '0')}`;
+}

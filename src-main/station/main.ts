@@ -1,0 +1,67 @@
+/** The station program: under the desktop shell, under `benchline start`, or alone. */
+import { fileURLToPath } from 'node:url';
+import packageFile from '../../package.json' with { type: 'json' };
+import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
+import { type Log, jsonLog } from '../lib/base/log.ts';
+import { stopRequested, whenStopped } from '../lib/process/stop.ts';
+import { parentChannel, serveChannel, sendEvent } from './channel.ts';
+import type { HostParts } from './composition.ts';
+import { parseStationArgs } from './config.ts';
+import { startStation } from './station.ts';
+
+async function main(): Promise<number> {
+  const stop = stopRequested();
+  const log = jsonLog(
+    (line) => void process.stderr.write(`${line}\n`),
+    () => isoTime(systemClock.nowMs()),
+  );
+  const config = parseStationArgs(process.argv.slice(2));
+  if (!config.ok) {
+    log.error('station-not-started', { code: config.fault.code, say: config.fault.say });
+    return 2;
+  }
+  const channel = parentChannel();
+  const started = await startStation(config.value, hostParts(log), (name, payload) => {
+    if (channel !== undefined) sendEvent(channel, name, payload);
+  });
+  if (!started.ok) {
+    const { code, say, hint } = started.fault;
+    log.error('station-not-started', { code, say, hint });
+    return 1;
+  }
+  if (channel !== undefined) serveChannel(channel, (name, payload) => started.value.answer(name, payload));
+  log.info('station-ready', {});
+  await whenStopped(stop);
+  await started.value.stop();
+  log.info('station-stopped', {});
+  return 0;
+}
+
+/** The other files of this build lie at the same places beside this one, in source and when built. */
+function hostParts(log: Log): HostParts {
+  const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const file = (path: string): string => fileURLToPath(new URL(`${path}.${ending}`, import.meta.url));
+  return {
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    launcher: {
+      command: process.execPath,
+      programs: {
+        service: [file('../cli'), 'service'],
+        agent: [file('../agent/main')],
+      },
+      // Under Electron the same binary is Node for its children; plain Node does not look at it.
+      env: { ELECTRON_RUN_AS_NODE: '1' },
+    },
+    entries: {
+      storeWorker: file('queue/store-worker-main'),
+      portHost: file('../lib/serial/port-host-main'),
+    },
+    version: packageFile.version,
+  };
+}
+
+const code = await main();
+// Worker, port hosts and pipes are closed; what a library may still hold must not keep the program.
+process.exit(code);

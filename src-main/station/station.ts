@@ -1,0 +1,105 @@
+/** A running station: it answers at once, and reaches its service and its virtual units as they come up. */
+import { type Result, ok } from '../lib/base/result.ts';
+import type { CallName } from '../contract/calls.ts';
+import { bringUp } from './bring-up.ts';
+import { type HostParts, type StationCore, composeCore } from './composition.ts';
+import { type StationConfig, stationPaths } from './config.ts';
+import { createDesk } from './desk/handlers.ts';
+import { createServiceDesk } from './desk/service-desk.ts';
+import { type LiveState, createLiveState } from './live-state.ts';
+import { watchPresence } from './presence.ts';
+import { prepareBatch } from './prepared-batch.ts';
+import { endInterrupted } from './recovery.ts';
+import { createBatchReports } from './reports/batch-reports.ts';
+import { type Tell, tellChanges } from './tell-changes.ts';
+import type { Reached } from './bring-up.ts';
+
+export interface Station {
+  answer(name: CallName, payload: unknown): Promise<Result<unknown>>;
+  stop(): Promise<void>;
+}
+
+export async function startStation(config: StationConfig, host: HostParts, tell: Tell): Promise<Result<Station>> {
+  const stopping = new AbortController();
+  let reached: Reached | undefined;
+  const composed = await composeCore(config, host, {
+    target: () => reached?.target,
+    onSlot: (view) => {
+      tell('slot.changed', view);
+    },
+  });
+  if (!composed.ok) return composed;
+  const core = composed.value;
+  const live = liveStateOf(config, core, host, tell);
+  const prepared = await prepareBatch(config, core);
+  if (!prepared.ok) return prepared;
+  await refresh(core, live);
+  const interrupted = await endInterrupted(core, host.clock);
+  if (!interrupted.ok) return interrupted;
+  tellChanges(core, tell, (unit) => reached?.power(unit));
+  void watchPresence(core.places, core.bench, host.clock, stopping.signal);
+  const up = bringUp(
+    { config, host, core, live, interrupted: interrupted.value, signal: stopping.signal },
+    (now) => (reached = now),
+  );
+  const desk = createDesk({
+    store: core.store,
+    bench: core.bench,
+    service: createServiceDesk(() => reached?.desk),
+    signers: core.signers,
+    reports: createBatchReports(core.store, stationPaths(config.data).reports),
+    station: { view: () => live.view(), refresh: () => refresh(core, live) },
+    log: host.log,
+  });
+  return ok({
+    answer: (name, payload) => desk.answer(name, payload),
+    stop: async () => {
+      stopping.abort();
+      await core.bench.close();
+      await up;
+      await reached?.stop();
+      await Promise.all(core.ports.map((port) => port.close()));
+      await core.store.close();
+    },
+  });
+}
+
+function liveStateOf(config: StationConfig, core: StationCore, host: HostParts, tell: Tell): LiveState {
+  const isEmbedded = config['connection-string'] === undefined;
+  return createLiveState(
+    {
+      stationId: core.stationId,
+      version: host.version,
+      operator: defaultOperator,
+      slots: Math.max(1, core.places.length),
+      virtualBench: config['virtual-units'] > 0,
+      target: {
+        name: isEmbedded ? 'Embedded service' : 'Provisioning service',
+        idScope: '',
+        state: 'starting',
+        pending: 0,
+        parked: 0,
+        sent: 0,
+        sinceMs: host.clock.nowMs(),
+        embedded: isEmbedded,
+      },
+    },
+    (view) => {
+      tell('station.changed', view);
+    },
+  );
+}
+
+/** Until somebody says who works here. */
+const defaultOperator = 'Operator';
+
+/** Takes what the store says of operator and selected batch. */
+async function refresh(core: StationCore, live: LiveState): Promise<void> {
+  const settings = await core.store.settings();
+  if (!settings.ok) return;
+  const { operator, selectedBatchId } = settings.value;
+  live.update({
+    ...(operator === undefined ? {} : { operator }),
+    ...(selectedBatchId === undefined ? {} : { batchId: selectedBatchId }),
+  });
+}
