@@ -1,0 +1,42 @@
+/** The agent program: one unit until it is told to stop. */
+import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
+import { jsonLog } from '../lib/base/log.ts';
+import { writeReadyFile } from '../lib/process/ready-file.ts';
+import { stopRequested, whenStopped } from '../lib/process/stop.ts';
+import { startAgent } from './agent.ts';
+import { parseAgentOptions } from './options.ts';
+
+async function main(): Promise<number> {
+  const stop = stopRequested();
+  const log = jsonLog(
+    (line) => void process.stderr.write(`${line}\n`),
+    () => isoTime(systemClock.nowMs()),
+  ).with({ program: 'agent' });
+  const options = parseAgentOptions(process.argv.slice(2));
+  if (!options.ok) {
+    const { code, say, hint } = options.fault;
+    log.error('agent-not-started', { code, say, hint });
+    return 2;
+  }
+  const { serialNumber, readyFile } = options.value;
+  const unitLog = log.with({ serialNumber });
+  const powerCut = (): void => void process.kill(process.pid, 'SIGKILL');
+  const agent = await startAgent(options.value, { clock: systemClock, random: systemRandom, log: unitLog, powerCut });
+  if (!agent.ok) {
+    const { code, say, hint } = agent.fault;
+    unitLog.error('agent-not-started', { code, say, hint });
+    return 1;
+  }
+  const { portName, portLost } = agent.value;
+  const ready = { port: portName, serialNumber, pid: process.pid };
+  if (readyFile !== undefined) await writeReadyFile(readyFile, ready);
+  unitLog.info('agent-ready', ready);
+  // Whoever started us starts us again; without its port a unit is of no use at the bench.
+  const lost = await Promise.race([whenStopped(stop), portLost]);
+  if (lost !== undefined) unitLog.error('port-lost', { code: lost.code, say: lost.say });
+  await agent.value.stop();
+  unitLog.info('agent-stopped');
+  return lost === undefined ? 0 : 1;
+}
+
+process.exitCode = await main();

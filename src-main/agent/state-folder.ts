@@ -1,0 +1,77 @@
+/** Where the unit keeps what must survive a power cut: small files, each whole or not there, readable by its owner alone. */
+import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { failed, ok } from '../lib/base/result.ts';
+import type { Result } from '../lib/base/result.ts';
+import { agentFault } from './faults.ts';
+
+/** The largest is a chain of eight certificates with its key, below 32 kB in JSON; a larger one is not ours. */
+const maxFileBytes = 131_072;
+
+export interface StateFolder {
+  readonly path: string;
+  /** Undefined when it is not there. */
+  read(name: string): Promise<Result<Uint8Array | undefined>>;
+  /** Resolves when the bytes are on disk in place of what was there. */
+  write(name: string, bytes: Uint8Array): Promise<Result<void>>;
+  remove(name: string): Promise<Result<void>>;
+}
+
+export async function openStateFolder(path: string): Promise<Result<StateFolder>> {
+  const made = await attempt(() => mkdir(path, { recursive: true, mode: 0o700 }));
+  if (!made.ok) return made;
+  return ok({
+    path,
+    read: (name) =>
+      attempt(async () => {
+        const file = join(path, name);
+        const there = await stat(file).catch(unlessMissing);
+        if (there === undefined) return undefined;
+        if (there.size > maxFileBytes) throw systemError('EFBIG');
+        return new Uint8Array(await readFile(file));
+      }),
+    write: (name, bytes) => attempt(() => replaceFile(path, name, bytes)),
+    remove: (name) =>
+      attempt(async () => {
+        await unlink(join(path, name)).catch(unlessMissing);
+      }),
+  });
+}
+
+/** The draft's name is always the same, so that a crash leaves at most one behind, and the next write takes it over. */
+async function replaceFile(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  const draft = join(folder, `.${name}.draft`);
+  const file = await open(draft, 'w', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, join(folder, name));
+  const directory = await open(folder, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
+
+async function attempt<T>(work: () => Promise<T>): Promise<Result<T>> {
+  try {
+    return ok(await work());
+  } catch (error) {
+    const reason = error instanceof Error && 'code' in error ? String(error.code) : undefined;
+    if (reason === undefined) throw error;
+    return failed(agentFault('agent-state-unwritable', { reason }));
+  }
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+  throw error;
+}
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(code), { code });
+}
