@@ -66,7 +66,7 @@ function refuseElsewhere(log: Log): void {
       contents.on(event as 'will-navigate', (details) => {
         if (details.url === pageUrl) return;
         details.preventDefault();
-        log.warn('navigation-refused', { event });
+        log.warn('navigation-refused', { by: event });
       });
     }
   });
