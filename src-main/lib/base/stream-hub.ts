@@ -12,28 +12,44 @@ export interface StreamHub {
   readonly ended: { readonly reason: Fault | undefined } | undefined;
 }
 
+/** Pieces that came before anybody listened; who opens a stream listens at once or closes it. */
+const maxEarlyPieces = 64;
+
 /** @param onFirstListener called once, when the first listener for data is there */
 export function createStreamHub(onFirstListener: () => void = () => undefined): StreamHub {
   const dataListeners = new Set<(bytes: Uint8Array) => void>();
   const closeListeners = new Set<(reason: Fault | undefined) => void>();
   let ended: { readonly reason: Fault | undefined } | undefined;
+  let early: Uint8Array[] | undefined = [];
   let hasListened = false;
-  const subscribe = <T>(set: Set<T>, listener: T): Unsubscribe => {
-    set.add(listener);
-    return () => void set.delete(listener);
+
+  const tell = (bytes: Uint8Array): void => {
+    for (const listener of [...dataListeners]) listener(bytes);
+  };
+  const tellEarly = (): void => {
+    const waited = early ?? [];
+    early = undefined;
+    for (const bytes of waited) tell(bytes);
   };
   return {
     onData(listener) {
-      const unsubscribe = subscribe(dataListeners, listener);
+      dataListeners.add(listener);
       if (!hasListened && ended === undefined) {
         hasListened = true;
+        // Not within this call: the listener does not hold its way out yet.
+        void Promise.resolve().then(tellEarly);
         onFirstListener();
       }
-      return unsubscribe;
+      return () => void dataListeners.delete(listener);
     },
-    onClose: (listener) => subscribe(closeListeners, listener),
+    onClose(listener) {
+      closeListeners.add(listener);
+      return () => void closeListeners.delete(listener);
+    },
     hear(bytes) {
-      if (ended === undefined) for (const listener of [...dataListeners]) listener(bytes);
+      if (ended !== undefined) return;
+      if (early === undefined) tell(bytes);
+      else if (early.length < maxEarlyPieces) early.push(bytes);
     },
     end(reason) {
       if (ended !== undefined) return;

@@ -93,8 +93,10 @@ export function createFrameDecoder(maxPacketBytes: number): FrameDecoder {
       line = undefined;
       endLine(frame);
     } else if (line.length >= maxFrameBytes) {
-      discard(line, 'line-too-long');
+      // The newline was lost, and this byte may begin the marker of the next line.
+      discard(line.slice(0, -1), 'line-too-long');
       dropPartial('cut-short');
+      noise = line.slice(-1);
       line = undefined;
     }
   };

@@ -4,6 +4,7 @@
  */
 import type { SerialPort } from 'serialport';
 import type { Fault } from '../base/fault.ts';
+import { systemClock } from '../base/host.ts';
 import { silentLog } from '../base/log.ts';
 import { serialFault } from './faults.ts';
 import {
@@ -39,7 +40,8 @@ function say(type: MessageType, port: number, payload?: Uint8Array): void {
 
 async function openPort({ port: number, payload }: Message): Promise<void> {
   const profile = decodeProfile(payload);
-  const opened = profile === undefined ? undefined : await openNativePort(profile, silentLog);
+  const opened =
+    profile === undefined ? undefined : await openNativePort(profile, { clock: systemClock, log: silentLog });
   if (opened?.ok !== true) {
     const fault: Fault = opened?.fault ?? serialFault('port-failed', { path: '?' });
     say(messageTypes.fault, number, encodeJson(fault));

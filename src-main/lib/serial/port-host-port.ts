@@ -37,13 +37,7 @@ export function createHostedPort(parts: HostedPortParts): HostedPort {
   const writes = createWriteQueue(parts.clock);
   const opening = Promise.withResolvers<Result<void>>();
   const closing = Promise.withResolvers<undefined>();
-  const early = createEarlyBytes();
-  const hub = createStreamHub(() => {
-    // After the listener has been given its handle.
-    queueMicrotask(() => {
-      early.flush(hub.hear);
-    });
-  });
+  const hub = createStreamHub();
 
   /** For the listeners; the host may still have to let go. */
   const finish = (reason: Fault | undefined): void => {
@@ -62,7 +56,7 @@ export function createHostedPort(parts: HostedPortParts): HostedPort {
     if (type === messageTypes.opened) opening.resolve(ok());
     else if (type === messageTypes.fault) end(decodeFault(payload) ?? serialFault('port-unplugged'));
     else if (type === messageTypes.written) writes.settleOldest(payload);
-    else if (type === messageTypes.data && !early.keep(payload)) hub.hear(payload);
+    else if (type === messageTypes.data) hub.hear(payload);
   };
   const stream: ByteStream = {
     async write(bytes) {
@@ -99,32 +93,6 @@ export function createHostedPort(parts: HostedPortParts): HostedPort {
     end,
   };
 }
-
-interface EarlyBytes {
-  /** False once somebody listens. */
-  keep(bytes: Uint8Array): boolean;
-  flush(to: (bytes: Uint8Array) => void): void;
-}
-
-/** Bytes that came before anybody listened. */
-function createEarlyBytes(): EarlyBytes {
-  let pieces: Uint8Array[] | undefined = [];
-  return {
-    keep(bytes) {
-      if (pieces === undefined) return false;
-      if (pieces.length < maxEarlyPieces) pieces.push(bytes);
-      return true;
-    },
-    flush(to) {
-      const waited = pieces ?? [];
-      pieces = undefined;
-      for (const bytes of waited) to(bytes);
-    },
-  };
-}
-
-/** A port speaks at most a few kilobytes between its opening and the next turn of the event loop. */
-const maxEarlyPieces = 64;
 
 interface WriteQueue {
   /** Undefined when too much waits already. */

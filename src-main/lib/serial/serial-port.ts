@@ -7,6 +7,7 @@ import { failed, ok, type Result } from '../base/result.ts';
 import type { ByteStream } from '../base/stream.ts';
 import { serialFault } from './faults.ts';
 import { byteStreamOf } from './node-ends.ts';
+import { watchPort } from './port-watch.ts';
 import { defaultBaudRate, type PortProfile } from './profile.ts';
 
 export interface SerialParts {
@@ -15,7 +16,7 @@ export interface SerialParts {
 }
 
 export async function openSerialPort(profile: PortProfile, parts: SerialParts): Promise<Result<ByteStream>> {
-  const opened = await openNativePort(profile, parts.log);
+  const opened = await openNativePort(profile, parts);
   if (!opened.ok) return opened;
   const port = opened.value;
   return ok(
@@ -32,7 +33,7 @@ export async function openSerialPort(profile: PortProfile, parts: SerialParts): 
 }
 
 /** The port as serialport gives it: paused until somebody listens. */
-export async function openNativePort(profile: PortProfile, log: Log): Promise<Result<SerialPort>> {
+export async function openNativePort(profile: PortProfile, parts: SerialParts): Promise<Result<SerialPort>> {
   const port = new SerialPort({
     path: profile.path,
     baudRate: profile.baudRate ?? defaultBaudRate,
@@ -45,7 +46,8 @@ export async function openNativePort(profile: PortProfile, log: Log): Promise<Re
     port.open(resolve);
   });
   if (error !== null) return failed(openFault(profile.path, error.message));
-  await setModemLines(port, profile, log);
+  await setModemLines(port, profile, parts.log);
+  await watchPort(port, parts.clock);
   return ok(port);
 }
 

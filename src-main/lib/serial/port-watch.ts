@@ -1,0 +1,36 @@
+/** Notices that a port is gone where its driver stays silent. */
+import type { SerialPort } from 'serialport';
+import type { Clock } from '../base/clock.ts';
+
+/** A pulled cable shows on the screen within this time. */
+const lookEveryMs = 500;
+
+/**
+ * A terminal that was hung up between two reads gives zero bytes for ever, and serialport reads on without a word
+ * (tried with pseudo-terminals). Asking for the baud rate fails then. Where a system cannot tell the baud rate at
+ * all, the first question fails and nothing is watched.
+ */
+export async function watchPort(port: SerialPort, clock: Clock): Promise<void> {
+  if (!(await answers(port))) return;
+  let cancel: () => void = () => undefined;
+  const look = async (): Promise<void> => {
+    if (!port.isOpen) return;
+    if (await answers(port)) cancel = clock.after(lookEveryMs, start);
+    else if (port.isOpen) port.close(() => undefined);
+  };
+  const start = (): void => void look();
+  port.once('close', () => {
+    cancel();
+  });
+  cancel = clock.after(lookEveryMs, start);
+}
+
+async function answers(port: SerialPort): Promise<boolean> {
+  try {
+    await port.port?.getBaudRate();
+    return true;
+  } catch {
+    // ENOTTY, EIO or ENODEV: all that is asked here is whether it answers.
+    return false;
+  }
+}
