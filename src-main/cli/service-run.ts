@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
-import { jsonLog } from '../lib/base/log.ts';
+import { jsonLog, type Log } from '../lib/base/log.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import {
   awaitReadyFile,
@@ -147,13 +147,27 @@ async function startOne<Ready>(scope: StartScope, request: StartRequest<Ready>):
   return awaitReadyFile({ ...wait, parse: request.parse, ended, signal: scope.stop });
 }
 
-function logTo(output: Output): ProgramParts['log'] {
-  return jsonLog(
+function logTo(output: Output): Log {
+  const ours = jsonLog(
     (line) => {
       output.warn(line);
     },
     () => isoTime(systemClock.nowMs()),
   );
+  return passingOn(ours, output);
+}
+
+/** What a child says is a log line already; it is shown as it came. */
+function passingOn(log: Log, output: Output): Log {
+  return {
+    ...log,
+    info(event, fields) {
+      const line = fields?.['line'];
+      if (event === 'said' && typeof line === 'string') output.warn(line);
+      else log.info(event, fields);
+    },
+    with: (fields) => passingOn(log.with(fields), output),
+  };
 }
 
 function summaryOf(ready: CombinedReady, options: ServiceRunOptions): string {
