@@ -10,8 +10,8 @@ export interface StreamSeat {
   readonly near: ByteStream;
   readonly far: ByteStream;
   /** As a pulled cable would. */
-  unplug(): Promise<void>;
-  leave(): Promise<void>;
+  readonly unplug: () => Promise<void>;
+  readonly leave: () => Promise<void>;
 }
 
 /** A wait that cannot hang a suite. */

@@ -5,7 +5,7 @@ import { must } from '../base/result.ts';
 import { streamPair } from '../base/stream-pair.ts';
 import { createLinkClient } from './client.ts';
 import { serveLink } from './server.ts';
-import { derSequence, testDevice, testMemory } from './test-device.ts';
+import { derSequence, testDevice, testMemory } from '../../../test/exams/link-device.ts';
 import type { LinkDevice } from './types.ts';
 
 const parts = { clock: systemClock, random: systemRandom, log: silentLog };

@@ -14,8 +14,8 @@ export async function watchPort(port: SerialPort, clock: Clock): Promise<void> {
   if (!(await answers(port))) return;
   let cancel: () => void = () => undefined;
   const look = async (): Promise<void> => {
-    if (!port.isOpen) return;
-    if (await answers(port)) cancel = clock.after(lookEveryMs, start);
+    const isThere = await answers(port);
+    if (isThere) cancel = clock.after(lookEveryMs, start);
     else if (port.isOpen) port.close(() => undefined);
   };
   const start = (): void => void look();
@@ -25,9 +25,13 @@ export async function watchPort(port: SerialPort, clock: Clock): Promise<void> {
   cancel = clock.after(lookEveryMs, start);
 }
 
+/** The binding's own question; serialport hands its types on only in part. */
 async function answers(port: SerialPort): Promise<boolean> {
+  const binding: unknown = port.port;
+  if (typeof binding !== 'object' || binding === null || !('getBaudRate' in binding)) return false;
+  if (typeof binding.getBaudRate !== 'function') return false;
   try {
-    await port.port?.getBaudRate();
+    await Reflect.apply(binding.getBaudRate, binding, []);
     return true;
   } catch {
     // ENOTTY, EIO or ENODEV: all that is asked here is whether it answers.

@@ -1,8 +1,8 @@
 /** A device in memory for tests of the link: it counts what it was asked to do. */
-import { failed, ok, type Result } from '../base/result.ts';
-import type { CertificateChain } from '../x509/types.ts';
-import { sha256 } from './parcel.ts';
-import type { DeviceSettings, DeviceStatus, LinkDevice, LinkMemory } from './types.ts';
+import { failed, ok, type Result } from '../../src-main/lib/base/result.ts';
+import type { CertificateChain } from '../../src-main/lib/x509/types.ts';
+import { sha256 } from '../../src-main/lib/link/parcel.ts';
+import type { DeviceSettings, DeviceStatus, LinkDevice, LinkMemory } from '../../src-main/lib/link/types.ts';
 
 export interface TestDevice extends LinkDevice {
   readonly asked: string[];
