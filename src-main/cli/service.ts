@@ -64,7 +64,7 @@ function runOptionsOf({ values, words }: ParsedOptions<RunOption>): Result<Servi
   if (!ports.ok) return ports;
   const hubs = wholeNumber('hubs', values.hubs, { from: 1, to: maxHubs });
   if (!hubs.ok) return hubs;
-  const retryAfter = wholeNumber('retry-after', values['retry-after'], { from: 0, to: 300 });
+  const retryAfter = wholeNumber('retry-after', values['retry-after'], { from: 1, to: 300 });
   if (!retryAfter.ok) return retryAfter;
   const dataFolder = resolve(values.data);
   return ok({

@@ -1,4 +1,5 @@
 /** The owner of aedes: one MQTT 3.1.1 broker for one kind of device connection, decided by its caller's hooks. */
+import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 import {
   Aedes,
@@ -79,7 +80,10 @@ export async function createMqttBroker<Peer>(
     },
     async close() {
       state.closing = true;
+      // its caller closes what `disconnected` writes to next: every end is told first
+      const ends = [...state.open].map(({ client }) => once(client.conn, 'close'));
       for (const link of state.open) link.client.close();
+      await Promise.all(ends);
       await new Promise<void>((resolve) => {
         broker.close(resolve);
       });
