@@ -1,0 +1,62 @@
+/** Who may use the service API: shared access policies and their signatures (dps-wire 7.1). */
+import { fromBase64, toBase64 } from '../../lib/base/bytes.ts';
+import type { Clock } from '../../lib/base/clock.ts';
+import type { Random } from '../../lib/base/random.ts';
+import { failed, ok, type Result } from '../../lib/base/result.ts';
+import { parseSasToken, sasSkewS, verifySasToken } from '../../lib/dps/sas.ts';
+import { serviceFault, type ServiceFault } from './faults.ts';
+import { accessRights, type AccessPolicy, type AccessRight, type ServiceIdentity } from './records.ts';
+
+export const ownerPolicyName = 'provisioningserviceowner';
+
+/** A new service's scope (`0ne` and eight digits, dps-wire 13 item 16) and its one policy with every right. */
+export function freshIdentity(random: Random): ServiceIdentity {
+  const scope = Buffer.from(random.bytes(4)).toString('hex').toUpperCase();
+  // As long as the real service's keys.
+  const key = (): string => toBase64(random.bytes(32));
+  return {
+    idScope: `0ne${scope}`,
+    policies: [{ name: ownerPolicyName, primaryKey: key(), secondaryKey: key(), rights: accessRights }],
+  };
+}
+
+export interface AccessRequest {
+  readonly authorization: string | undefined;
+  readonly right: AccessRight;
+  /** The names the caller reached us by: the token's resource must start with one of them. */
+  readonly hosts: readonly string[];
+}
+
+export function checkAccess(
+  policies: readonly AccessPolicy[],
+  request: AccessRequest,
+  clock: Clock,
+): Result<void, ServiceFault> {
+  const refused = failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
+  const token = parseSasToken(request.authorization ?? '');
+  if (!token.ok) return refused;
+  const policy = policies.find((one) => one.name === token.value.keyName);
+  // An unknown name takes as long as a wrong key.
+  const keys = policy === undefined ? [new Uint8Array(32)] : keysOf(policy);
+  const nowS = Math.floor(clock.nowMs() / 1_000);
+  const verified = verifySasToken(token.value, { keys, nowS, skewS: sasSkewS });
+  if (policy === undefined || !verified.ok || !covers(token.value.resource, request.hosts)) return refused;
+  return policy.rights.includes(request.right) ? ok() : failed(serviceFault('not-allowed', { right: request.right }));
+}
+
+function keysOf(policy: AccessPolicy): readonly Uint8Array[] {
+  return [policy.primaryKey, policy.secondaryKey].map((key) => fromBase64(key)).filter((key) => key !== undefined);
+}
+
+/** The host alone, or with whole path segments behind it; clients write it with or without the port. */
+function covers(resource: string, hosts: readonly string[]): boolean {
+  const [named = ''] = resource
+    .toLowerCase()
+    .replace(/^[a-z]+:\/\//, '')
+    .split('/');
+  return hosts.some((host) => withoutPort(named) === withoutPort(host.toLowerCase()));
+}
+
+function withoutPort(host: string): string {
+  return host.replace(/:\d+$/, '');
+}

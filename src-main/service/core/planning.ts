@@ -1,0 +1,129 @@
+/** Decides what a registration will do at the hubs, before anything is done there (dps-wire 8.2, 8.3, 10.1). */
+import { toBase64 } from '../../lib/base/bytes.ts';
+import type { Random } from '../../lib/base/random.ts';
+import { ok, type Result } from '../../lib/base/result.ts';
+import { allocate } from './allocation.ts';
+import { hmacKeyBytes, sealedKey, type Attested } from './attestation.ts';
+import { registrationErrors, type ServiceFault } from './faults.ts';
+import type { Store } from './ports.ts';
+import type { AllocationDefault, Enrollment, HubAuthentication, LinkedHub, Plan, Registration } from './records.ts';
+
+export type Proven = Exclude<Attested, { readonly is: 'challenge' }>;
+
+export interface PlanningParts {
+  readonly store: Store;
+  readonly random: Random;
+}
+
+export interface Planned {
+  readonly plan: Plan;
+  readonly hubKeyBlob: string | undefined;
+}
+
+export interface PlanningInput {
+  readonly attested: Proven;
+  readonly registrationId: string;
+  readonly registrationKey: string;
+}
+
+export async function planRegistration(
+  parts: PlanningParts,
+  input: PlanningInput,
+): Promise<Result<Planned, ServiceFault>> {
+  const { store } = parts;
+  const { enrollment } = input.attested;
+  const before = await store.registration(input.registrationKey);
+  if (!before.ok) return before;
+  const hubs = await store.linkedHubs();
+  if (!hubs.ok) return hubs;
+  const serviceDefault = await store.allocationDefault();
+  if (!serviceDefault.ok) return serviceDefault;
+  const hub = chosenHub(
+    { hubs: hubs.value, serviceDefault: serviceDefault.value, registrationKey: input.registrationKey },
+    enrollment,
+    before.value,
+  );
+  if (hub === undefined) return ok({ plan: refusal(registrationErrors.noHub), hubKeyBlob: undefined });
+  const deviceId = enrollment.deviceId ?? input.registrationId;
+  const holder = await store.registrationOfDevice(hub, deviceId);
+  if (!holder.ok) return holder;
+  if (holder.value !== undefined && holder.value !== input.registrationKey) {
+    return ok({ plan: refusal(registrationErrors.deviceIdTaken), hubKeyBlob: undefined });
+  }
+  const credential = credentialOf(parts.random, input.attested);
+  if (!credential.ok) return credential;
+  const { authentication, hubKeyBlob } = credential.value;
+  const assign = { is: 'assign', hub, deviceId, authentication, iotEdge: enrollment.iotEdge } as const;
+  return ok({ plan: { ...assign, ...moveOf(enrollment, before.value, { hub, deviceId }) }, hubKeyBlob });
+}
+
+function refusal(error: { readonly code: number; readonly message: string }): Plan {
+  return { is: 'refuse', errorCode: error.code, errorMessage: error.message };
+}
+
+interface Choice {
+  readonly hubs: readonly LinkedHub[];
+  readonly serviceDefault: AllocationDefault;
+  readonly registrationKey: string;
+}
+
+/** dps-wire 8.3: without `updateHubAssignment` a device stays where it is as long as that hub is linked. */
+function chosenHub(choice: Choice, enrollment: Enrollment, before: Registration | undefined): string | undefined {
+  const stays =
+    !enrollment.reprovision.updateHubAssignment && choice.hubs.some((hub) => hub.hostName === before?.assignedHub);
+  return stays ? before?.assignedHub : allocate({ ...choice, enrollment });
+}
+
+type Move = Pick<Plan & { readonly is: 'assign' }, 'substatus' | 'twin' | 'movesFrom'>;
+
+function moveOf(
+  enrollment: Enrollment,
+  before: Registration | undefined,
+  to: { readonly hub: string; readonly deviceId: string },
+): Move {
+  const from = placeOf(before);
+  if (from === undefined) return { substatus: 'initialAssignment', twin: enrollment.initialTwin, movesFrom: undefined };
+  // Where it lives already, its twin is its own.
+  if (from.hub === to.hub && from.deviceId === to.deviceId) {
+    return { substatus: 'initialAssignment', twin: undefined, movesFrom: undefined };
+  }
+  return enrollment.reprovision.migrateDeviceData
+    ? { substatus: 'deviceDataMigrated', twin: undefined, movesFrom: from }
+    : { substatus: 'deviceDataReset', twin: enrollment.initialTwin, movesFrom: from };
+}
+
+function placeOf(before: Registration | undefined): { readonly hub: string; readonly deviceId: string } | undefined {
+  const { assignedHub, deviceId } = before ?? {};
+  return assignedHub === undefined || deviceId === undefined ? undefined : { hub: assignedHub, deviceId };
+}
+
+interface Credential {
+  readonly authentication: HubAuthentication;
+  readonly hubKeyBlob: string | undefined;
+}
+
+/** dps-wire 10.1: TPM as `sas` with a key of its own, certificates as `selfSigned` by thumbprint. */
+function credentialOf(random: Random, attested: Proven): Result<Credential, ServiceFault> {
+  if (attested.is === 'tpm') {
+    const key = random.bytes(hmacKeyBytes);
+    const blob = sealedKey(random, { ...attested.challenge, key });
+    if (!blob.ok) return blob;
+    const secondaryKey = toBase64(random.bytes(hmacKeyBytes));
+    const authentication = { type: 'sas', primaryKey: toBase64(key), secondaryKey } as const;
+    return ok({ authentication, hubKeyBlob: toBase64(blob.value) });
+  }
+  return ok({ authentication: thumbprintsOf(attested.enrollment, attested.thumbprint), hubKeyBlob: undefined });
+}
+
+/** A group's device by its leaf alone; an individual by what its enrollment holds, the primary twice if it is alone. */
+function thumbprintsOf(enrollment: Enrollment, leaf: string): HubAuthentication {
+  const { attestation } = enrollment;
+  const held = enrollment.kind === 'individual' && attestation.type === 'x509' ? attestation : undefined;
+  const primary = held?.primary?.thumbprint ?? held?.secondary?.thumbprint ?? leaf;
+  const secondary = held?.secondary?.thumbprint ?? primary;
+  return {
+    type: 'selfSigned',
+    primaryThumbprint: primary.toUpperCase(),
+    secondaryThumbprint: secondary.toUpperCase(),
+  };
+}

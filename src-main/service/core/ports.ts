@@ -1,0 +1,117 @@
+/** What the core needs of the world; `store` and `hub-client` implement it. */
+import type { Result } from '../../lib/base/result.ts';
+import type { HubDeviceView } from '../../lib/dps/control-client.ts';
+import type { InitialTwin } from '../../lib/dps/wire.ts';
+import type { ServiceFault } from './faults.ts';
+import type {
+  AllocationDefault,
+  Enrollment,
+  EnrollmentKind,
+  HubAuthentication,
+  LinkedHub,
+  NewOperation,
+  Operation,
+  Registration,
+  RegistrationOutcome,
+  ServiceIdentity,
+} from './records.ts';
+
+export type Stored<T> = Promise<Result<T, ServiceFault>>;
+
+/** What must hold of the record that is there, or there is no change. */
+export type Precondition =
+  | { readonly is: 'none' }
+  | { readonly is: 'absent' }
+  | { readonly is: 'present' }
+  | { readonly is: 'etag'; readonly etag: string };
+
+export type EnrollmentChange =
+  | { readonly change: 'put'; readonly enrollment: Enrollment; readonly if: Precondition }
+  | { readonly change: 'delete'; readonly kind: EnrollmentKind; readonly key: string; readonly if: Precondition };
+
+/** The record as it is after the change; undefined after a removal. */
+export type ChangeOutcome = Result<Enrollment | undefined, ServiceFault>;
+
+export interface PageOf<T> {
+  readonly items: readonly T[];
+  /** Where the next page starts; undefined on the last. */
+  readonly after: string | undefined;
+}
+
+export interface PageSlice {
+  /** The key of the last item seen. */
+  readonly after: string | undefined;
+  readonly limit: number;
+}
+
+export interface FinishedOperation {
+  readonly id: string;
+  readonly outcome: RegistrationOutcome;
+  readonly etag: string;
+  readonly nowMs: number;
+}
+
+/** Every method is one transaction, on disk before it resolves. Plural ones take many at once, for one commit. */
+export interface Store {
+  /** The identity that is there, or the given one, kept from now on. */
+  loadOrCreateIdentity(fresh: ServiceIdentity): Stored<ServiceIdentity>;
+
+  /** Each change by itself succeeds or not; a `put` keeps the spelling and the birth of what is there. */
+  changeEnrollments(changes: readonly EnrollmentChange[]): Stored<readonly ChangeOutcome[]>;
+  enrollment(kind: EnrollmentKind, key: string): Stored<Enrollment | undefined>;
+  enrollments(kind: EnrollmentKind, slice: PageSlice): Stored<PageOf<Enrollment>>;
+  /** Groups that hold a certificate with one of these subjects (SHA-256 of the DER name, hexadecimal). */
+  groupsBySubject(subjectHashes: readonly string[]): Stored<readonly Enrollment[]>;
+
+  /** Inserts the operations and shows their registrations as assigning. */
+  startOperations(operations: readonly NewOperation[]): Stored<void>;
+  operation(id: string): Stored<Operation | undefined>;
+  /** Due by `nowMs`, oldest first, and only the newest of each registration. */
+  pendingOperations(nowMs: number, limit: number): Stored<readonly Operation[]>;
+  /** Not before `dueMs` again; counts the attempt. */
+  postponeOperation(id: string, dueMs: number): Stored<void>;
+  /**
+   * Done once: an operation that is done already stays as it is. Older ones of the same registration end with it, in
+   * the same way: the device repeated its call.
+   */
+  finishOperations(finished: readonly FinishedOperation[]): Stored<void>;
+  /** Operations that were done before; at most `limit` at a time. */
+  purgeOperations(beforeMs: number, limit: number): Stored<number>;
+
+  registration(key: string): Stored<Registration | undefined>;
+  registrations(slice: PageSlice & { readonly groupKey?: string }): Stored<PageOf<Registration>>;
+  /** The key of the registration that has this device. */
+  registrationOfDevice(hub: string, deviceId: string): Stored<string | undefined>;
+  deleteRegistration(key: string, condition: Precondition): Stored<void>;
+
+  linkedHubs(): Stored<readonly LinkedHub[]>;
+  putLinkedHub(hub: LinkedHub): Stored<void>;
+  /** False when it was not there. */
+  deleteLinkedHub(hostName: string): Stored<boolean>;
+  allocationDefault(): Stored<AllocationDefault>;
+  setAllocationDefault(policy: AllocationDefault): Stored<void>;
+  counts(): Stored<{ readonly enrollments: number; readonly groups: number; readonly registrations: number }>;
+  close(): Promise<void>;
+}
+
+export interface HubDevice {
+  readonly deviceId: string;
+  readonly authentication: HubAuthentication;
+  readonly iotEdge: boolean;
+}
+
+/** A linked hub's device registry. Every write may be repeated. */
+export interface HubRegistry {
+  /** That the connection string opens the registry. */
+  check(hub: LinkedHub): Promise<Result<void>>;
+  /** Makes the device be there, like this. */
+  putDevice(hub: LinkedHub, device: HubDevice): Promise<Result<void>>;
+  /** Tags and desired properties; undefined when the device is not there. */
+  readTwin(hub: LinkedHub, deviceId: string): Promise<Result<InitialTwin | undefined>>;
+  /** Merges into what is there. */
+  writeTwin(hub: LinkedHub, deviceId: string, twin: InitialTwin): Promise<Result<void>>;
+  /** Fine, too, when it is not there. */
+  removeDevice(hub: LinkedHub, deviceId: string): Promise<Result<void>>;
+  listDevices(hub: LinkedHub): Promise<Result<readonly HubDeviceView[]>>;
+  close(): void;
+}

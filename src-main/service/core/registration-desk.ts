@@ -1,0 +1,213 @@
+/** Where devices register, poll and look up (dps-wire 1); knows no wire. */
+import type { Clock } from '../../lib/base/clock.ts';
+import { isoTime } from '../../lib/base/host.ts';
+import type { Random } from '../../lib/base/random.ts';
+import { failed, ok, type Result } from '../../lib/base/result.ts';
+import { fromBase64, toBase64, utf8 } from '../../lib/base/bytes.ts';
+import { verifySasToken } from '../../lib/dps/sas.ts';
+import { registrationId as registrationIdShape, wireTime } from '../../lib/dps/wire.ts';
+import { attest, deviceToken, type DeviceClaim } from './attestation.ts';
+import { thumbprintOf } from './enrollment-form.ts';
+import { serviceFault, type ServiceFault } from './faults.ts';
+import { planRegistration, type Proven } from './planning.ts';
+import type { PageOf, PageSlice, Precondition, Store } from './ports.ts';
+import { keyOf, type Operation, type Proof, type Registration } from './records.ts';
+import type { TpmChallenges } from './tpm-challenges.ts';
+
+export interface RegistrationDeskParts {
+  readonly idScope: string;
+  readonly store: Store;
+  readonly challenges: TpmChallenges;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** There is new work for the worker. */
+  readonly onStarted: () => void;
+}
+
+export type RegisterAnswer =
+  | { readonly is: 'started'; readonly operation: OperationView }
+  | { readonly is: 'challenge'; readonly authenticationKey: string };
+
+export type LookUpAnswer =
+  | { readonly is: 'found'; readonly state: Record<string, unknown> }
+  | { readonly is: 'challenge'; readonly authenticationKey: string };
+
+export interface OperationView {
+  readonly isDone: boolean;
+  /** dps-wire 1.4. */
+  readonly json: Record<string, unknown>;
+}
+
+export interface RegistrationDesk {
+  register(claim: DeviceClaim): Promise<Result<RegisterAnswer, ServiceFault>>;
+  poll(claim: DeviceClaim, operationId: string): Promise<Result<OperationView, ServiceFault>>;
+  lookUp(claim: DeviceClaim): Promise<Result<LookUpAnswer, ServiceFault>>;
+  // for the service API
+  get(registrationId: string): Promise<Result<Registration, ServiceFault>>;
+  page(slice: PageSlice & { readonly groupKey?: string }): Promise<Result<PageOf<Registration>, ServiceFault>>;
+  remove(registrationId: string, condition: Precondition): Promise<Result<void, ServiceFault>>;
+}
+
+export function createRegistrationDesk(parts: RegistrationDeskParts): RegistrationDesk {
+  const { store } = parts;
+  return {
+    async register(claim) {
+      const checked = checkClaim(parts, claim);
+      if (!checked.ok) return checked;
+      const attested = await attest(parts, claim);
+      if (!attested.ok) return attested;
+      if (attested.value.is === 'challenge') return ok(attested.value);
+      return start(parts, claim, attested.value);
+    },
+    async poll(claim, operationId) {
+      const checked = checkClaim(parts, claim);
+      if (!checked.ok) return checked;
+      const operation = await store.operation(operationId);
+      if (!operation.ok) return operation;
+      const found = operation.value;
+      if (found?.registrationKey !== keyOf(claim.registrationId)) {
+        return failed(serviceFault('not-found', { what: 'The operation' }));
+      }
+      const proven = checkProof(found.proof, claim);
+      if (!proven.ok) return proven;
+      const registration = await store.registration(found.registrationKey);
+      return registration.ok ? ok(operationView(found, claim.registrationId, registration.value)) : registration;
+    },
+    async lookUp(claim) {
+      const checked = checkClaim(parts, claim);
+      if (!checked.ok) return checked;
+      const attested = await attest(parts, claim);
+      if (!attested.ok) return attested;
+      if (attested.value.is === 'challenge') return ok(attested.value);
+      const registration = await known(store, claim.registrationId);
+      return registration.ok ? ok({ is: 'found', state: registrationToWire(registration.value) }) : registration;
+    },
+    get: (registrationId) => known(store, registrationId),
+    page: (slice) => store.registrations(slice),
+    async remove(registrationId, condition) {
+      const registration = await known(store, registrationId);
+      return registration.ok ? store.deleteRegistration(registration.value.key, condition) : registration;
+    },
+  };
+}
+
+async function known(store: Store, registrationId: string): Promise<Result<Registration, ServiceFault>> {
+  const registration = await store.registration(keyOf(registrationId));
+  if (!registration.ok) return registration;
+  if (registration.value !== undefined) return ok(registration.value);
+  return failed(serviceFault('not-found', { what: 'The registration' }));
+}
+
+/** An unknown scope is told like a wrong credential: nobody learns what exists (dps-wire 13 item 2). */
+function checkClaim(parts: RegistrationDeskParts, claim: DeviceClaim): Result<void, ServiceFault> {
+  const { registrationId, body } = claim;
+  if (!registrationIdShape.safeParse(registrationId).success) {
+    return failed(serviceFault('invalid', { reason: 'The registration id is not valid.' }));
+  }
+  if (body.registrationId && keyOf(body.registrationId) !== keyOf(registrationId)) {
+    return failed(serviceFault('invalid', { reason: 'The registration id of the body differs from the address.' }));
+  }
+  return keyOf(claim.idScope) === keyOf(parts.idScope)
+    ? ok()
+    : failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
+}
+
+/** First the operation is on disk, then the device hears of it, then the hub is written. */
+async function start(
+  parts: RegistrationDeskParts,
+  claim: DeviceClaim,
+  attested: Proven,
+): Promise<Result<RegisterAnswer, ServiceFault>> {
+  const { enrollment } = attested;
+  // An individual's spelling is its enrollment's; a group's device is named as it names itself (dps-wire 0.1).
+  const registrationId = enrollment.kind === 'individual' ? enrollment.id : claim.registrationId;
+  const registrationKey = keyOf(registrationId);
+  const planned = await planRegistration(parts, { attested, registrationId, registrationKey });
+  if (!planned.ok) return planned;
+  const id = operationId(parts.random);
+  const started = await parts.store.startOperations([
+    {
+      id,
+      registrationKey,
+      registrationId,
+      proof: proofOf(attested),
+      ...planned.value,
+      groupId: enrollment.kind === 'group' ? enrollment.id : undefined,
+      etag: parts.random.uuid(),
+      createdMs: parts.clock.nowMs(),
+    },
+  ]);
+  if (!started.ok) return started;
+  parts.onStarted();
+  // Rule 21: the first answer is `assigning`, however fast the rest is.
+  return ok({ is: 'started', operation: { isDone: false, json: assigningJson(id, registrationId) } });
+}
+
+/** The observed shape: a digit, 16 hexadecimal digits, a GUID (dps-wire 1.4); nobody can guess it. */
+function operationId(random: Random): string {
+  return `5.${Buffer.from(random.bytes(8)).toString('hex')}.${random.uuid()}`;
+}
+
+function proofOf(attested: Proven): Proof {
+  if (attested.is === 'x509') return { kind: 'x509', thumbprint: attested.thumbprint };
+  return { kind: 'tpm', key: toBase64(attested.challenge.key) };
+}
+
+/**
+ * A poll proves what the registration proved. A token's end is not looked at again: some clients use one token of 30 s
+ * for the whole registration (dps-wire 1.7), and the operation's own life bounds it.
+ */
+function checkProof(proof: Proof, claim: DeviceClaim): Result<void, ServiceFault> {
+  const refused = failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
+  if (proof.kind === 'x509') {
+    const [leaf] = claim.certificates;
+    return leaf !== undefined && thumbprintOf(leaf) === proof.thumbprint ? ok() : refused;
+  }
+  const token = deviceToken(claim.authorization ?? '', claim);
+  const key = fromBase64(proof.key);
+  if (!token.ok || key === undefined) return refused;
+  return verifySasToken(token.value, { keys: [key], nowS: 0, skewS: 0 }).ok ? ok() : refused;
+}
+
+function assigningJson(operationIdText: string, registrationId: string): Record<string, unknown> {
+  return {
+    operationId: operationIdText,
+    status: 'assigning',
+    registrationState: { registrationId, status: 'assigning' },
+  };
+}
+
+function operationView(operation: Operation, asked: string, registration: Registration | undefined): OperationView {
+  const { outcome } = operation;
+  const registrationId = registration?.id ?? asked;
+  // Rule 4: the operation id in every answer.
+  if (outcome === undefined) return { isDone: false, json: assigningJson(operation.id, registrationId) };
+  const group = operation.groupId === undefined ? {} : { enrollmentGroupId: operation.groupId };
+  const state = {
+    registrationId,
+    createdDateTimeUtc: wireTime(isoTime(registration?.createdMs ?? operation.createdMs)),
+    ...outcome,
+    lastUpdatedDateTimeUtc: wireTime(isoTime(registration?.updatedMs ?? operation.createdMs)),
+    // dps-wire 1.5: base64 of the quoted ETag.
+    ...(registration === undefined ? {} : { etag: toBase64(utf8(`"${registration.etag}"`)) }),
+    ...(operation.proof.kind === 'x509' ? { x509: group } : {}),
+    ...(operation.hubKeyBlob === undefined ? {} : { tpm: { authenticationKey: operation.hubKeyBlob } }),
+  };
+  return { isDone: true, json: { operationId: operation.id, status: outcome.status, registrationState: state } };
+}
+
+/** dps-wire 7.3: without what belongs to one attestation. */
+export function registrationToWire(registration: Registration): Record<string, unknown> {
+  const { id, assignedHub, deviceId, status, substatus, errorCode, errorMessage } = registration;
+  const isAssigned = status === 'assigned';
+  return {
+    registrationId: id,
+    createdDateTimeUtc: wireTime(isoTime(registration.createdMs)),
+    ...(isAssigned ? { assignedHub, deviceId } : {}),
+    status,
+    ...(isAssigned && substatus !== undefined ? { substatus } : {}),
+    ...(errorCode === undefined ? {} : { errorCode, errorMessage }),
+    lastUpdatedDateTimeUtc: wireTime(isoTime(registration.updatedMs)),
+    etag: `"${registration.etag}"`,
+  };
+}

@@ -1,0 +1,53 @@
+/** From a method and a path to a handler: case-insensitive, a slash at the end is passed over (rule 14). */
+import type { WebReply, WebRequest } from '../../lib/listen/https-server.ts';
+
+export interface RoutedRequest {
+  readonly request: WebRequest;
+  /** The path's variable parts, percent-decoded once, in order. */
+  readonly names: readonly string[];
+  /** The JSON body; undefined when it is empty. */
+  readonly json: unknown;
+}
+
+export type Handler = (routed: RoutedRequest) => Promise<WebReply>;
+
+export interface Route {
+  readonly method: string;
+  readonly path: RegExp;
+  readonly handle: Handler;
+}
+
+/** `*` in a template is one segment. */
+export function route(method: string, template: string, handle: Handler): Route {
+  const pattern = template.replaceAll('*', '([^/]+)');
+  return { method, path: new RegExp(`^${pattern}$`, 'i'), handle };
+}
+
+export type Found =
+  | { readonly is: 'route'; readonly route: Route; readonly names: readonly string[] }
+  | { readonly is: 'wrong-method' }
+  | { readonly is: 'nothing' };
+
+export function findRoute(routes: readonly Route[], request: WebRequest): Found {
+  const path = request.path.replace(/\/+$/, '');
+  let isKnown = false;
+  for (const candidate of routes) {
+    const match = candidate.path.exec(path);
+    if (match === null) continue;
+    if (candidate.method !== request.method) {
+      isKnown = true;
+      continue;
+    }
+    const names = match.slice(1).map(decodedOnce);
+    if (names.every((name) => name !== undefined)) return { is: 'route', route: candidate, names };
+  }
+  return isKnown ? { is: 'wrong-method' } : { is: 'nothing' };
+}
+
+function decodedOnce(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}

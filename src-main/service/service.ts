@@ -1,0 +1,193 @@
+/** The service put together from its parts: opened as a whole, closed as a whole. */
+import { mkdir } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { rootCertificates } from 'node:tls';
+import type { Clock } from '../lib/base/clock.ts';
+import type { Log } from '../lib/base/log.ts';
+import type { Random } from '../lib/base/random.ts';
+import { ok, type Result } from '../lib/base/result.ts';
+import { formatConnectionString } from '../lib/dps/connection-string.ts';
+import { listenHttps, type WebRefusal, type WebRequest } from '../lib/listen/https-server.ts';
+import { openDatabase } from '../lib/sqlite/database.ts';
+import { loadOrCreateTlsAuthority, type TlsAuthority } from '../lib/x509/tls-authority.ts';
+import { checkAccess, freshIdentity } from './core/access.ts';
+import { createEnrollmentDesk } from './core/enrollment-desk.ts';
+import { createHubDesk, hubFrom } from './core/hub-desk.ts';
+import type { HubRegistry, Store } from './core/ports.ts';
+import type { ServiceIdentity } from './core/records.ts';
+import { createRegistrationDesk } from './core/registration-desk.ts';
+import { createRegistrationWorker } from './core/registration-worker.ts';
+import { createTpmChallenges } from './core/tpm-challenges.ts';
+import { createHttpFront, maxHttpBodyBytes, type HttpFront } from './http/front.ts';
+import { createHubRegistryClient } from './hub-client/hub-registry-client.ts';
+import type { ServiceOptions, ServicePorts } from './options.ts';
+import { openSqliteStore } from './store/sql-store.ts';
+
+export interface ServiceParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** What whoever started the service reads. */
+export interface ServiceReady {
+  readonly idScope: string;
+  readonly deviceHost: string;
+  readonly ports: ServicePorts;
+  readonly serviceConnectionString: string;
+  readonly caFile: string;
+  /** Filled by whoever starts the hubs. */
+  readonly hubs: readonly never[];
+}
+
+export interface RunningService {
+  readonly ready: ServiceReady;
+  /** Takes no more calls, ends what is under way at the hubs, closes the file. */
+  close(): Promise<void>;
+}
+
+export async function startService(options: ServiceOptions, parts: ServiceParts): Promise<Result<RunningService>> {
+  await mkdir(options.dataFolder, { recursive: true, mode: 0o700 });
+  const authority = await loadOrCreateTlsAuthority(options.tlsFolder, parts);
+  if (!authority.ok) return authority;
+  const database = openDatabase({ file: join(options.dataFolder, 'service.sqlite') });
+  if (!database.ok) return database;
+  const store = openSqliteStore(database.value);
+  if (!store.ok) {
+    database.value.close();
+    return store;
+  }
+  const opened = await open(options, parts, { store: store.value, authority: authority.value });
+  if (!opened.ok) await store.value.close();
+  return opened;
+}
+
+interface Kept {
+  readonly store: Store;
+  readonly authority: TlsAuthority;
+}
+
+async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): Promise<Result<RunningService>> {
+  const { store, authority } = kept;
+  const identity = await store.loadOrCreateIdentity(freshIdentity(parts.random));
+  if (!identity.ok) return identity;
+  const linked = await linkHubs(store, options.linkHubs);
+  if (!linked.ok) return linked;
+  const caPem = [authority.caPem, ...rootCertificates].join('\n');
+  const hubs = createHubRegistryClient({ ...parts, caPem });
+  const worker = createRegistrationWorker({ ...parts, store, hubs });
+  const front = frontOf(options, parts, {
+    store,
+    hubs,
+    identity: identity.value,
+    onStarted: () => {
+      worker.wake();
+    },
+  });
+  const isAddress = isIP(options.hostName) !== 0;
+  const credential = await authority.serverCredential({
+    slug: 'service',
+    commonName: options.hostName,
+    dnsNames: isAddress ? [] : [options.hostName],
+    ipAddresses: [...new Set(isAddress ? [options.listen, options.hostName] : [options.listen])],
+  });
+  const door = credential.ok
+    ? await listenHttps({ ...doorOf(options, front, parts.log), credential: credential.value })
+    : credential;
+  if (!door.ok) {
+    await worker.stop();
+    hubs.close();
+    return door;
+  }
+  return ok({
+    ready: readyOf(options, { identity: identity.value, authority, https: door.value.port }),
+    async close() {
+      await door.value.close();
+      await worker.stop();
+      hubs.close();
+      await store.close();
+    },
+  });
+}
+
+function doorOf(options: ServiceOptions, front: HttpFront, log: Log) {
+  return {
+    host: options.listen,
+    port: options.ports.https,
+    maxBodyBytes: maxHttpBodyBytes,
+    log,
+    answer: (request: WebRequest) => front.answer(request),
+    refuse: (refusal: WebRefusal) => front.refuse(refusal),
+  };
+}
+
+interface FrontParts {
+  readonly store: Store;
+  readonly hubs: HubRegistry;
+  readonly identity: ServiceIdentity;
+  readonly onStarted: () => void;
+}
+
+function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts): HttpFront {
+  const { store, hubs, identity } = own;
+  return createHttpFront({
+    ...parts,
+    retryAfterS: options.retryAfterS,
+    enrollments: createEnrollmentDesk({ ...parts, store }),
+    registrations: createRegistrationDesk({
+      ...parts,
+      idScope: identity.idScope,
+      store,
+      challenges: createTpmChallenges(parts.clock),
+      onStarted: own.onStarted,
+    }),
+    hubs: createHubDesk({ store, hubs }),
+    allowed: (request, right) =>
+      checkAccess(
+        identity.policies,
+        {
+          authorization: request.header('authorization'),
+          right,
+          // The name it was called by counts too: a load balancer's, or one in a hosts file. The key is what proves.
+          hosts: [options.hostName, options.listen, request.header('host') ?? options.hostName],
+        },
+        parts.clock,
+      ),
+  });
+}
+
+/** Given at every start: a hub's key may have changed; how it takes part stays as it was set. */
+async function linkHubs(store: Store, connectionStrings: readonly string[]): Promise<Result<void>> {
+  const linked = await store.linkedHubs();
+  if (!linked.ok) return linked;
+  for (const connectionString of connectionStrings) {
+    const hub = hubFrom({ connectionString });
+    if (!hub.ok) return hub;
+    const known = linked.value.find((one) => one.hostName === hub.value.hostName);
+    const kept = await store.putLinkedHub({ ...hub.value, ...known, connectionString });
+    if (!kept.ok) return kept;
+  }
+  return ok();
+}
+
+function readyOf(
+  options: ServiceOptions,
+  own: { readonly identity: ServiceIdentity; readonly authority: TlsAuthority; readonly https: number },
+): ServiceReady {
+  const [owner] = own.identity.policies;
+  if (owner === undefined) throw new Error('a service has a policy');
+  return {
+    idScope: own.identity.idScope,
+    deviceHost: options.hostName,
+    ports: { ...options.ports, https: own.https },
+    serviceConnectionString: formatConnectionString({
+      host: options.hostName,
+      port: own.https,
+      keyName: owner.name,
+      key: owner.primaryKey,
+    }),
+    caFile: own.authority.caFile,
+    hubs: [],
+  };
+}

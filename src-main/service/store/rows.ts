@@ -1,0 +1,83 @@
+/** Between the core's records and the tables' rows. */
+import { fromBase64, toBase64 } from '../../lib/base/bytes.ts';
+import type { Enrollment, LinkedHub, Operation, Registration } from '../core/records.ts';
+import type { EnrollmentRow, LinkedHubRow, OperationRow, RegistrationRow } from './schema.ts';
+
+const inColumns = ['kind', 'key', 'id', 'etag', 'createdMs', 'updatedMs'];
+
+export function enrollmentToRow(enrollment: Enrollment): EnrollmentRow {
+  const rest = Object.entries(enrollment).filter(([name]) => !inColumns.includes(name));
+  return {
+    kind: enrollment.kind,
+    key: enrollment.key,
+    id: enrollment.id,
+    etag: enrollment.etag,
+    body: JSON.stringify(Object.fromEntries(rest), (_name, value: unknown) =>
+      value instanceof Uint8Array ? { $bytes: toBase64(value) } : value,
+    ),
+    created_ms: enrollment.createdMs,
+    updated_ms: enrollment.updatedMs,
+  };
+}
+
+export function enrollmentFromRow(row: EnrollmentRow): Enrollment {
+  // Written by `enrollmentToRow` alone: what is read back has its shape.
+  const rest = JSON.parse(row.body, (_name, value: unknown) => bytesOf(value) ?? value) as Enrollment;
+  return {
+    ...rest,
+    kind: row.kind,
+    key: row.key,
+    id: row.id,
+    etag: row.etag,
+    createdMs: row.created_ms,
+    updatedMs: row.updated_ms,
+  };
+}
+
+function bytesOf(value: unknown): Uint8Array | undefined {
+  if (typeof value !== 'object' || value === null || !('$bytes' in value)) return undefined;
+  return typeof value.$bytes === 'string' ? fromBase64(value.$bytes) : undefined;
+}
+
+export function operationFromRow(
+  row: OperationRow | (Omit<OperationRow, 'seq'> & { readonly seq: number }),
+): Operation {
+  return {
+    id: row.id,
+    registrationKey: row.registration_key,
+    state: row.state,
+    proof: JSON.parse(row.proof) as Operation['proof'],
+    plan: row.plan === null ? undefined : (JSON.parse(row.plan) as Operation['plan']),
+    hubKeyBlob: row.hub_key_blob ?? undefined,
+    groupId: row.group_id ?? undefined,
+    outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as Operation['outcome']),
+    attempts: row.attempts,
+    createdMs: row.created_ms,
+  };
+}
+
+export function registrationFromRow(row: RegistrationRow): Registration {
+  return {
+    key: row.key,
+    id: row.id,
+    status: row.status,
+    assignedHub: row.assigned_hub ?? undefined,
+    deviceId: row.device_id ?? undefined,
+    substatus: row.substatus ?? undefined,
+    errorCode: row.error_code ?? undefined,
+    errorMessage: row.error_message ?? undefined,
+    groupKey: row.group_key ?? undefined,
+    etag: row.etag,
+    createdMs: row.created_ms,
+    updatedMs: row.updated_ms,
+  };
+}
+
+export function linkedHubFromRow(row: LinkedHubRow): LinkedHub {
+  return {
+    hostName: row.host_name,
+    connectionString: row.connection_string,
+    allocationWeight: row.allocation_weight,
+    applyAllocationPolicy: row.apply_allocation_policy === 1,
+  };
+}

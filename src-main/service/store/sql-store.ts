@@ -1,0 +1,272 @@
+/** The core's Store over kysely. */
+import { Kysely, type Transaction } from 'kysely';
+import { failed, ok, type Result } from '../../lib/base/result.ts';
+import type { Database } from '../../lib/sqlite/database.ts';
+import { faultOf } from '../../lib/sqlite/faults.ts';
+import { kyselyDialect } from '../../lib/sqlite/kysely.ts';
+import { migrate } from '../../lib/sqlite/migrate.ts';
+import { serviceFault, type ServiceFault } from '../core/faults.ts';
+import type { ChangeOutcome, PageOf, Precondition, Store, Stored } from '../core/ports.ts';
+import type { AllocationDefault, EnrollmentKind, ServiceIdentity } from '../core/records.ts';
+import { changeEnrollment } from './enrollment-changes.ts';
+import { firstTables } from './migrations/0001-first-tables.ts';
+import { finishOperation, pendingOperations, startOperation } from './operations.ts';
+import { enrollmentFromRow, linkedHubFromRow, operationFromRow, registrationFromRow } from './rows.ts';
+import type { Tables } from './schema.ts';
+
+export function openSqliteStore(database: Database): Result<Store> {
+  const migrated = migrate(database, [firstTables]);
+  if (!migrated.ok) return migrated;
+  return ok(
+    sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), (error) => storeFault(error, database.file)),
+  );
+}
+
+type FaultReader = (error: unknown) => ServiceFault | undefined;
+
+function storeFault(error: unknown, file: string): ServiceFault | undefined {
+  const fault = faultOf(error, file);
+  return fault === undefined ? undefined : serviceFault('store-failed', { reason: fault.say, cause: fault.code });
+}
+
+type Db = Kysely<Tables>;
+
+interface Access {
+  /** One statement, or reads that need not agree with each other. */
+  readonly look: <T>(work: (db: Db) => Promise<T>) => Stored<T>;
+  readonly change: <T>(work: (db: Transaction<Tables>) => Promise<T>) => Stored<T>;
+}
+
+export function sqlStore(db: Db, readFault: FaultReader): Store {
+  const guarded = async <T>(work: () => Promise<T>): Stored<T> => {
+    try {
+      return ok(await work());
+    } catch (error) {
+      const fault = readFault(error);
+      if (fault === undefined) throw error;
+      return failed(fault);
+    }
+  };
+  const access: Access = {
+    look: (work) => guarded(() => work(db)),
+    change: (work) => guarded(() => db.transaction().execute(work)),
+  };
+  return {
+    ...settingsOver(access),
+    ...enrollmentsOver(access),
+    ...operationsOver(access),
+    ...registrationsOver(access),
+    close: () => db.destroy(),
+  };
+}
+
+async function registered(db: Db): Promise<number> {
+  const counted = db.selectFrom('registrations').select((rows) => rows.fn.countAll<number>().as('n'));
+  return (await counted.executeTakeFirstOrThrow()).n;
+}
+
+type Settings = Pick<
+  Store,
+  | 'loadOrCreateIdentity'
+  | 'linkedHubs'
+  | 'putLinkedHub'
+  | 'deleteLinkedHub'
+  | 'allocationDefault'
+  | 'setAllocationDefault'
+  | 'counts'
+>;
+
+function settingsOver({ look, change }: Access): Settings {
+  const setting = async (db: Db, name: string): Promise<string | undefined> =>
+    (await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst())?.value;
+  const enrolled = async (db: Db, kind: EnrollmentKind): Promise<number> => {
+    const counted = db.selectFrom('enrollments').select((rows) => rows.fn.countAll<number>().as('n'));
+    return (await counted.where('kind', '=', kind).executeTakeFirstOrThrow()).n;
+  };
+  return {
+    loadOrCreateIdentity: (fresh) =>
+      change(async (db) => {
+        const value = JSON.stringify(fresh);
+        await db
+          .insertInto('settings')
+          .values({ name: 'identity', value })
+          .onConflict((known) => known.doNothing())
+          .execute();
+        return JSON.parse((await setting(db, 'identity')) ?? value) as ServiceIdentity;
+      }),
+    linkedHubs: () =>
+      look(async (db) => {
+        const rows = await db.selectFrom('linked_hubs').selectAll().orderBy('host_name').execute();
+        return rows.map(linkedHubFromRow);
+      }),
+    putLinkedHub: (hub) =>
+      change(async (db) => {
+        const values = {
+          host_name: hub.hostName,
+          connection_string: hub.connectionString,
+          allocation_weight: hub.allocationWeight,
+          apply_allocation_policy: hub.applyAllocationPolicy ? 1 : 0,
+        };
+        await db
+          .insertInto('linked_hubs')
+          .values(values)
+          .onConflict((known) => known.column('host_name').doUpdateSet(values))
+          .execute();
+      }),
+    deleteLinkedHub: (hostName) =>
+      change(async (db) => {
+        const done = await db.deleteFrom('linked_hubs').where('host_name', '=', hostName).executeTakeFirst();
+        return done.numDeletedRows > 0n;
+      }),
+    allocationDefault: () =>
+      look(async (db) => ((await setting(db, 'allocation-policy')) ?? 'hashed') as AllocationDefault),
+    setAllocationDefault: (value) =>
+      change(async (db) => {
+        await db
+          .insertInto('settings')
+          .values({ name: 'allocation-policy', value })
+          .onConflict((known) => known.column('name').doUpdateSet({ value }))
+          .execute();
+      }),
+    counts: () =>
+      look(async (db) => ({
+        enrollments: await enrolled(db, 'individual'),
+        groups: await enrolled(db, 'group'),
+        registrations: await registered(db),
+      })),
+  };
+}
+
+type EnrollmentTable = Pick<Store, 'changeEnrollments' | 'enrollment' | 'enrollments' | 'groupsBySubject'>;
+
+function enrollmentsOver({ look, change }: Access): EnrollmentTable {
+  return {
+    changeEnrollments: (changes) =>
+      change(async (db) => {
+        const outcomes: ChangeOutcome[] = [];
+        for (const one of changes) outcomes.push(await changeEnrollment(db, one));
+        return outcomes;
+      }),
+    enrollment: (kind, key) =>
+      look(async (db) => {
+        const found = db.selectFrom('enrollments').selectAll().where('kind', '=', kind).where('key', '=', key);
+        const row = await found.executeTakeFirst();
+        return row === undefined ? undefined : enrollmentFromRow(row);
+      }),
+    enrollments: (kind, { after = '', limit }) =>
+      look(async (db) => {
+        const rows = await db
+          .selectFrom('enrollments')
+          .selectAll()
+          .where('kind', '=', kind)
+          .where('key', '>', after)
+          .orderBy('key')
+          // One more than asked for tells whether there is a next page.
+          .limit(limit + 1)
+          .execute();
+        return pageOf(rows.map(enrollmentFromRow), limit);
+      }),
+    groupsBySubject: (subjectHashes) =>
+      look(async (db) => {
+        const rows = await db
+          .selectFrom('enrollments')
+          .selectAll()
+          .where('kind', '=', 'group')
+          .where('key', 'in', (from) =>
+            from.selectFrom('group_subjects').select('group_key').where('subject_hash', 'in', subjectHashes),
+          )
+          .execute();
+        return rows.map(enrollmentFromRow);
+      }),
+  };
+}
+
+type OperationTable = Pick<
+  Store,
+  'startOperations' | 'operation' | 'pendingOperations' | 'postponeOperation' | 'finishOperations' | 'purgeOperations'
+>;
+
+function operationsOver({ look, change }: Access): OperationTable {
+  return {
+    startOperations: (operations) =>
+      change(async (db) => {
+        for (const operation of operations) await startOperation(db, operation);
+      }),
+    operation: (id) =>
+      look(async (db) => {
+        const row = await db.selectFrom('operations').selectAll().where('id', '=', id).executeTakeFirst();
+        return row === undefined ? undefined : operationFromRow(row);
+      }),
+    pendingOperations: (nowMs, limit) => look((db) => pendingOperations(db, nowMs, limit)),
+    postponeOperation: (id, dueMs) =>
+      change(async (db) => {
+        await db
+          .updateTable('operations')
+          .set((row) => ({ due_ms: dueMs, attempts: row('attempts', '+', 1) }))
+          .where('id', '=', id)
+          .where('state', '=', 'assigning')
+          .execute();
+      }),
+    finishOperations: (finished) =>
+      change(async (db) => {
+        for (const one of finished) await finishOperation(db, one);
+      }),
+    purgeOperations: (beforeMs, limit) =>
+      change(async (db) => {
+        const old = db
+          .selectFrom('operations')
+          .select('seq')
+          .where('state', '=', 'done')
+          .where('finished_ms', '<', beforeMs)
+          .limit(limit);
+        const done = await db.deleteFrom('operations').where('seq', 'in', old).executeTakeFirst();
+        return Number(done.numDeletedRows);
+      }),
+  };
+}
+
+type RegistrationTable = Pick<Store, 'registration' | 'registrations' | 'registrationOfDevice' | 'deleteRegistration'>;
+
+function registrationsOver({ look, change }: Access): RegistrationTable {
+  return {
+    registration: (key) =>
+      look(async (db) => {
+        const row = await db.selectFrom('registrations').selectAll().where('key', '=', key).executeTakeFirst();
+        return row === undefined ? undefined : registrationFromRow(row);
+      }),
+    registrations: ({ after = '', limit, groupKey }) =>
+      look(async (db) => {
+        const all = db
+          .selectFrom('registrations')
+          .selectAll()
+          .where('key', '>', after)
+          .orderBy('key')
+          .limit(limit + 1);
+        const some = groupKey === undefined ? all : all.where('group_key', '=', groupKey);
+        return pageOf((await some.execute()).map(registrationFromRow), limit);
+      }),
+    registrationOfDevice: (hub, deviceId) =>
+      look(async (db) => {
+        const holder = db.selectFrom('registrations').select('key').where('assigned_hub', '=', hub);
+        return (await holder.where('device_id', '=', deviceId).executeTakeFirst())?.key;
+      }),
+    async deleteRegistration(key, condition) {
+      const done = await change(async (db) => {
+        const row = await db.selectFrom('registrations').select('etag').where('key', '=', key).executeTakeFirst();
+        if (!isMet(condition, row)) return failed(serviceFault('etag-mismatch', { what: 'The registration' }));
+        await db.deleteFrom('registrations').where('key', '=', key).execute();
+        return ok();
+      });
+      return done.ok ? done.value : done;
+    },
+  };
+}
+
+function isMet(condition: Precondition, row: { readonly etag: string } | undefined): boolean {
+  return condition.is !== 'etag' || row?.etag === condition.etag;
+}
+
+function pageOf<T extends { readonly key: string }>(items: readonly T[], limit: number): PageOf<T> {
+  const page = items.slice(0, limit);
+  return { items: page, after: items.length > limit ? page.at(-1)?.key : undefined };
+}
