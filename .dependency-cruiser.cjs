@@ -3,7 +3,12 @@
 const programs = 'station|service|hub|agent|electron';
 
 /** A room may import itself, the rooms named, Node and packages; any other file of ours is a violation. */
-const only = (name, room, allowed) => ({
+const named = [];
+const only = (name, room, allowed) => {
+  named.push(room);
+  return allowList(name, room, allowed);
+};
+const allowList = (name, room, allowed) => ({
   name,
   severity: 'error',
   from: { path: `^src-main/${room}/` },
@@ -21,7 +26,7 @@ const owned = (pkg, rooms) => ({
   to: { path: `node_modules/${pkg}/` },
 });
 
-module.exports = {
+const rules = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true } },
@@ -99,6 +104,29 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     exclude: { path: '\\.test\\.ts$' },
-    enhancedResolveOptions: { extensions: ['.ts', '.svelte', '.svelte.ts', '.js', '.mjs', '.cjs', '.json'] },
+    enhancedResolveOptions: {
+      extensions: ['.ts', '.svelte', '.svelte.ts', '.js', '.mjs', '.cjs', '.json'],
+      // Without these a package that only offers an import is not found, and the rule of its owner never fires.
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'require', 'types'],
+    },
   },
 };
+
+// Whatever lies in no room named above may import nothing: a new room is named first, with what it may import.
+const halls = ['station', 'service'];
+rules.forbidden.push({
+  name: 'rooms-are-named',
+  severity: 'error',
+  from: {
+    path: '^src-main/',
+    pathNot: [
+      ...named.filter((room) => !halls.includes(room)).map((room) => `^src-main/${room}/`),
+      ...halls.map((hall) => `^src-main/${hall}/[^/]+$`),
+      '^src-main/cli(\\.ts$|/)',
+    ],
+  },
+  to: {},
+});
+
+module.exports = rules;

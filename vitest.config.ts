@@ -1,4 +1,4 @@
-/** The suites. `unit` lies beside the code; `exams`, `flows` and `gates` run real parts and therefore one file at a time. */
+/** The suites. `unit` lies beside the code; the others run real parts. */
 import { defineConfig } from 'vitest/config';
 
 const setup = { setupFiles: ['./test/setup.ts'] };
@@ -26,7 +26,26 @@ export default defineConfig({
           ...setup,
         },
       },
-      { test: { name: 'gates', include: ['test/gates/**/*.test.ts'], testTimeout: 120_000, ...setup } },
+      {
+        test: {
+          name: 'gates',
+          include: ['test/gates/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 180_000,
+          fileParallelism: false,
+          ...setup,
+        },
+      },
+      {
+        test: {
+          name: 'runtime',
+          include: ['test/runtime/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          ...setup,
+        },
+      },
     ],
   },
 });

@@ -1,0 +1,146 @@
+// `npm test`: every gate and every suite, cheapest first, each run to its end; `--check` leaves out what takes long.
+// Its last line is "N passed, N failed": a static gate counts as one, a suite with its tests.
+import { spawn } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { ensureBuild } from './setup/build.mjs';
+import { setUp } from './setup/index.mjs';
+import { modules, nodePath, root } from './setup/places.mjs';
+import { SetupStop, say } from './setup/say.mjs';
+
+const quick = process.env.npm_lifecycle_event === 'check' || process.argv.includes('--check');
+const results = join(root, 'test-results');
+
+// The slowest suite takes some minutes on two cores; a step that takes this long hangs.
+const maxStepMs = 15 * 60_000;
+
+const tool = (name, ...args) => [join(modules, '.bin', name), ...args];
+
+const gates = {
+  format: tool('prettier', '--check', '.'),
+  lint: tool('eslint', '--max-warnings=0', '.'),
+  types: ['scripts/types.mjs'],
+  layers: ['scripts/layers.mjs'],
+  knip: tool('knip'),
+};
+
+const suites = quick
+  ? { unit: ['unit'], gates: ['gates'] }
+  : { unit: ['unit'], exams: ['exams'], flows: ['flows'], gates: ['gates'], runtime: ['runtime'] };
+
+const counts = [];
+
+/** Runs one step to its end; what it prints is shown as it comes. */
+function runStep(args, env = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(nodePath(), args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+    const timer = setTimeout(() => void child.kill('SIGKILL'), maxStepMs);
+    child.on('error', () => resolve(false));
+    child.on('exit', (code) => {
+      clearTimeout(timer);
+      resolve(code === 0);
+    });
+  });
+}
+
+async function step(name, work) {
+  say(`\n== ${name}`);
+  const begun = Date.now();
+  const count = await work();
+  const seconds = ((Date.now() - begun) / 1000).toFixed(1);
+  counts.push({ name, seconds, ...count });
+  say(`== ${name}: ${count.passed} passed, ${count.failed} failed (${seconds} s)`);
+}
+
+const gate = (args) => async () => ((await runStep(args)) ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 });
+
+/** What ended badly without a failed test (a suite that does not load, a crash) counts as one failure. */
+function settled(ok, passed, failed, skipped = []) {
+  return { passed, failed: ok ? failed : Math.max(1, failed), skipped };
+}
+
+function readReport(file) {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+const vitest = (name, projects) => async () => {
+  const file = join(results, `${name}.json`);
+  const ok = await runStep(
+    tool(
+      'vitest',
+      'run',
+      ...projects.map((project) => `--project=${project}`),
+      '--passWithNoTests',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${file}`,
+    ),
+    { NO_COLOR: '1' },
+  );
+  const report = readReport(file);
+  if (report === undefined) return settled(false, 0, 1);
+  const unread = report.testResults.filter((suite) => suite.status === 'failed' && suite.assertionResults.length === 0);
+  const skipped = report.testResults
+    .flatMap((suite) => suite.assertionResults)
+    .filter((test) => ['skipped', 'pending', 'todo', 'disabled'].includes(test.status))
+    .map((test) => test.fullName);
+  return settled(ok, report.numPassedTests, report.numFailedTests + unread.length, skipped);
+};
+
+async function endToEnd() {
+  const file = join(results, 'e2e.json');
+  const ok = await runStep(tool('playwright', 'test', '--reporter=list,json'), {
+    PLAYWRIGHT_JSON_OUTPUT_FILE: file,
+    NO_COLOR: '1',
+  });
+  const stats = readReport(file)?.stats;
+  if (stats === undefined) return settled(false, 0, 1);
+  const skipped = stats.skipped > 0 ? [`${stats.skipped} end-to-end tests did not run`] : [];
+  return settled(ok && stats.skipped === 0, stats.expected, stats.unexpected + stats.flaky, skipped);
+}
+
+async function build() {
+  try {
+    await ensureBuild();
+    return { passed: 1, failed: 0 };
+  } catch (error) {
+    if (!(error instanceof SetupStop)) throw error;
+    say(error.message);
+    return { passed: 0, failed: 1 };
+  }
+}
+
+async function all() {
+  const { electron } = await setUp(quick ? 'headless' : 'tests');
+  if (electron !== undefined) say(`Electron ${electron.version} (${electron.kind})`);
+  rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { recursive: true });
+  for (const [name, args] of Object.entries(gates)) await step(name, gate(args));
+  if (!quick) await step('build', build);
+  for (const [name, projects] of Object.entries(suites)) await step(name, vitest(name, projects));
+  if (!quick) await step('e2e', endToEnd);
+}
+
+function sumUp() {
+  say('');
+  for (const { name, passed, failed, seconds, skipped = [] } of counts) {
+    say(`${failed === 0 ? 'ok    ' : 'FAILED'} ${name}: ${passed} passed, ${failed} failed (${seconds} s)`);
+    for (const test of skipped) say(`       did not run: ${test}`);
+  }
+  const sum = (key) => counts.reduce((total, count) => total + count[key], 0);
+  process.exitCode = sum('failed') === 0 ? 0 : 1;
+  process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed\n`);
+}
+
+try {
+  await all();
+} catch (error) {
+  if (!(error instanceof SetupStop)) throw error;
+  say(error.message);
+  counts.push({ name: 'set-up', passed: 0, failed: 1, seconds: 0 });
+}
+sumUp();

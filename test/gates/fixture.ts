@@ -1,0 +1,82 @@
+/** A small project that shares the real configuration files, for faults to be planted into. */
+import { execFile } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+
+const checkout = resolve(import.meta.dirname, '../..');
+
+const shared = [
+  '.dependency-cruiser.cjs',
+  '.prettierignore',
+  '.prettierrc.json',
+  'eslint.config.js',
+  'knip.json',
+  'package.json',
+  'scripts/layers.mjs',
+  'src-main/pure-globals.d.ts',
+  'src-main/tsconfig.pure.json',
+  'src-renderer/tsconfig.json',
+  'svelte.config.js',
+  'test/setup.ts',
+  'test/tsconfig.json',
+  'tsconfig.json',
+  'vitest.config.ts',
+];
+
+export interface Fixture {
+  readonly folder: string;
+  /** Adds the files of a plant. */
+  plant(name: string): void;
+  write(path: string, text: string): void;
+  /** Runs a tool of node_modules, or a script of ours. */
+  run(tool: string, ...args: string[]): Promise<ToolRun>;
+  remove(): void;
+}
+
+export interface ToolRun {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export function makeFixture(): Fixture {
+  const folder = mkdtempSync(join(tmpdir(), 'benchline-gates-'));
+  for (const path of shared) cpSync(join(checkout, path), join(folder, path));
+  const modules = join(checkout, 'node_modules');
+  mkdirSync(join(folder, 'node_modules'));
+  for (const name of readdirSync(modules)) {
+    if (name !== '.cache') symlinkSync(join(modules, name), join(folder, 'node_modules', name));
+  }
+  const write = (path: string, text: string): void => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), text);
+  };
+  const plant = (name: string): void => {
+    const from = join(import.meta.dirname, 'plants', name);
+    cpSync(from, folder, { recursive: true, filter: (path) => !path.endsWith('plant.json') });
+  };
+  plant('clean');
+  return {
+    folder,
+    plant,
+    write,
+    run: (tool, ...args) => runTool(folder, tool.endsWith('.mjs') ? tool : join(modules, '.bin', tool), args),
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+// The longest report, lint's over all plants, is below 1 MB.
+const maxBuffer = 16_000_000;
+
+function runTool(cwd: string, tool: string, args: readonly string[]): Promise<ToolRun> {
+  const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0', CI: '1' };
+  return new Promise((done) => {
+    execFile(process.execPath, [tool, ...args], { cwd, env, maxBuffer }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
+      done({ code, stdout, stderr });
+    });
+  });
+}

@@ -1,0 +1,4 @@
+/** Twice as much. */
+export function doubled(value: number): number {
+  return value * 2;
+}
