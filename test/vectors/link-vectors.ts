@@ -50,3 +50,23 @@ export const osPackets = [
 
 /** zcbor, as Zephyr builds it by default, closes its maps with a break: {"r": "hi"} as BF .. FF. */
 export const indefiniteEchoBody = 'bf617262686 9ff'.replace(' ', '');
+
+/** docs/bench-link.md section 7. */
+export const ourVectors = {
+  echoPacket: '0a00000600000100a16164626869',
+  echoFrame: '\x06\tABAKAAAGAAABAKFhZGJoaaWv\n',
+  requestId: { text: 'run-1/key', wire: '6db1763f8939817ce5e99fb5f544cf62' },
+  keyParcel: 'd5d36a7809a0a96a7bc58e2a36ac9019f72b516156f52c4dce7f18183c2bfda5a163616c676470323536',
+  sendPacket:
+    '0a00004c00400201a56164582ad5d36a7809a0a96a7bc58e2a36ac9019f72b516156f52c4dce7f18183c2bfda5a163616c676470323536616b01616c182a616f006172506db1763f8939817ce5e99fb5f544cf62',
+  runningPacket: '0b00000800400201a2616f182a617301',
+  unknownAsk: '0800001700400302a2616f006172506db1763f8939817ce5e99fb5f544cf62',
+  unknownPacket: '0900001200400302a163657272a2627263066567726f75701840',
+  settings: {
+    value: { registrationId: 'unit-1', idScope: '0ne00000001', endpoint: 'dps.test:443' },
+    content:
+      'a36372656766756e69742d3164686f73746c6470732e746573743a3434336573636f70656b306e653030303030303031',
+    sha256: 'bf947e96dd7415959c74b49e2355c1b86e4fa1af92dbe3a81bec5c11375fcde8',
+  },
+  failedResult: 'a26163666e6f2d727361616d6f6f6e6c7920502d3235362068657265',
+} as const;

@@ -1,0 +1,105 @@
+/** The vectors of docs/bench-link.md section 7, and that the page and they say the same. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { testDevice } from '../../../test/exams/link-device.ts';
+import { ourVectors } from '../../../test/vectors/link-vectors.ts';
+import { fromHex, toHex, utf8 } from '../base/bytes.ts';
+import { systemClock } from '../base/host.ts';
+import { silentLog } from '../base/log.ts';
+import { streamPair } from '../base/stream-pair.ts';
+import { encodeMap } from './cbor-map.ts';
+import { createFrameDecoder, encodeFrames } from './console-frame.ts';
+import { decodeResult, decodeSettings, encodeResult, encodeSettings, settingsHash } from './messages.ts';
+import { openParcel, packParcel, wireRequestId } from './parcel.ts';
+import { serveLink } from './server.ts';
+
+const hex = (text: string): Uint8Array => fromHex(text) ?? new Uint8Array(0);
+
+/** What a device answers to one packet, byte for byte. */
+async function answered(packets: readonly string[]): Promise<readonly string[]> {
+  const pair = streamPair();
+  serveLink(pair.far, testDevice(), { clock: systemClock, log: silentLog });
+  const decoder = createFrameDecoder(4_096);
+  const answers: string[] = [];
+  for (const packet of packets) {
+    const answer = new Promise<string>((resolve) => {
+      const stop = pair.near.onData((bytes) => {
+        for (const framed of decoder.push(bytes)) {
+          stop();
+          if (framed.kind === 'packet') resolve(toHex(framed.bytes));
+        }
+      });
+    });
+    await pair.near.write(encodeFrames(hex(packet)));
+    answers.push(await answer);
+  }
+  return answers;
+}
+
+describe('[LINK-7] the vectors', () => {
+  it('of frames and packets are what we write', () => {
+    expect(encodeFrames(hex(ourVectors.echoPacket))).toEqual(utf8(ourVectors.echoFrame));
+  });
+  it('[LINK-6.3] of ids and [LINK-6.1] parcels are what we write and open', () => {
+    expect(toHex(wireRequestId(ourVectors.requestId.text))).toBe(ourVectors.requestId.wire);
+    expect(toHex(packParcel(encodeMap({ alg: 'p256' })))).toBe(ourVectors.keyParcel);
+    expect(openParcel(hex(ourVectors.keyParcel))).toEqual(encodeMap({ alg: 'p256' }));
+    expect(openParcel(hex(`00${ourVectors.keyParcel.slice(2)}`))).toBeUndefined();
+    expect(openParcel(new Uint8Array(31))).toBeUndefined();
+  });
+  it('[LINK-5.4] of settings are what we write, read and hash', () => {
+    const { value, content, sha256 } = ourVectors.settings;
+    expect(toHex(encodeSettings(value))).toBe(content);
+    expect(decodeSettings(hex(content))).toEqual(value);
+    expect(toHex(settingsHash(value))).toBe(sha256);
+    expect(decodeSettings(encodeMap({ reg: 'a\nb', scope: 's', host: 'h' }))).toBeUndefined();
+  });
+  it('[LINK-6.4] of results are what we write and read', () => {
+    const result = { at: 'failed', code: 'no-rsa', message: 'only P-256 here' } as const;
+    expect(toHex(encodeResult(result))).toBe(ourVectors.failedResult);
+    expect(decodeResult(hex(ourVectors.failedResult))).toEqual(result);
+  });
+  it('are what a device answers', async () => {
+    expect(await answered([ourVectors.unknownAsk, ourVectors.sendPacket])).toEqual([
+      ourVectors.unknownPacket,
+      ourVectors.runningPacket,
+    ]);
+  });
+  it('stand in the page', () => {
+    const page = readFileSync(join(import.meta.dirname, '../../../docs/bench-link.md'), 'utf8');
+    const { echoPacket, requestId, keyParcel, runningPacket, unknownPacket, settings, failedResult } = ourVectors;
+    for (const bytes of [
+      echoPacket,
+      requestId.wire,
+      keyParcel,
+      runningPacket,
+      unknownPacket,
+      settings.content,
+      failedResult,
+    ]) {
+      expect(page).toContain(bytes);
+    }
+  });
+});
+
+describe('[LINK-3.1] a device', () => {
+  it('[LINK-3.5] tells an older request for our group that it is too old, and an unknown group that it is not supported', async () => {
+    const tooOld = `00${ourVectors.unknownAsk.slice(2)}`;
+    const otherGroup = '0800000100050400a0';
+    expect(await answered([tooOld, otherGroup])).toEqual([
+      '0100000500400302a1627263' + '0c',
+      '0900000500050400a1627263' + '08',
+    ]);
+  });
+  it('does not answer answers', async () => {
+    const pair = streamPair();
+    serveLink(pair.far, testDevice(), { clock: systemClock, log: silentLog });
+    const heard: Uint8Array[] = [];
+    pair.near.onData((bytes) => heard.push(bytes));
+    await pair.near.write(encodeFrames(hex(ourVectors.runningPacket)));
+    await pair.near.write(encodeFrames(hex(ourVectors.echoPacket)));
+    while (heard.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    expect(heard).toHaveLength(1);
+  });
+});
