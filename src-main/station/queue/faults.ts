@@ -27,6 +27,10 @@ export const storeFault = faultMaker({
     say: 'The audit chain is broken at event {seq}: {reason}.',
     hint: 'Keep the data folder as it is and call support: records were changed outside of the station.',
   },
+  'store-other-format': {
+    say: 'The data file {file} has format {found}; this version reads format {known}.',
+    hint: 'Start the station of this version once on the data folder, then ask again.',
+  },
   'store-busy': {
     say: 'The station has more to write than its disk keeps up with.',
     hint: 'Wait a moment and try again. If it lasts, check the disk.',

@@ -6,7 +6,7 @@ import type { Attestation } from '../batches/model.ts';
 import type { ReportSource, SyncStore } from '../batches/store-ports.ts';
 import type { BenchJournal } from '../bench/ports.ts';
 import type { StoreChange } from './context.ts';
-import { type ChainHead, genesisHash } from './events.ts';
+import { type SoundChain, walkChain } from './chain-walk.ts';
 import type { StoreOperations } from './store.ts';
 import { openWorkerLine } from './worker-line.ts';
 import type { OperationName } from './worker-protocol.ts';
@@ -31,7 +31,7 @@ type Told = 'typicalMs' | 'verifyPage' | 'verifyPasses';
 /** Its methods are told in `store.ts`, one by one; each gives a promise of what is told there. */
 export interface StationStore extends Asked<Exclude<OperationName, Told>>, BenchJournal, SyncStore, ReportSource {
   /** Walks the whole audit chain, in pages, while the bench goes on. */
-  verifyChain(): Promise<Result<{ readonly events: number; readonly head: string }>>;
+  verifyChain(): Promise<Result<SoundChain>>;
   /** After each commit that changed something a screen shows. */
   onChange(listener: (change: StoreChange) => void): () => void;
   close(): Promise<void>;
@@ -51,7 +51,7 @@ export async function createStationStore(options: StationStoreOptions): Promise<
       const typical = await typicalMs(attestation);
       return typical.ok ? typical.value : undefined;
     },
-    verifyChain: () => verifyChain({ verifyPage: asked('verifyPage'), verifyPasses: asked('verifyPasses') }),
+    verifyChain: () => walkChain({ verifyPage: asked('verifyPage'), verifyPasses: asked('verifyPasses') }),
     onChange: (listener) => line.onChange(listener),
     close: () => line.close(),
   });
@@ -93,21 +93,3 @@ const listsOver = (asked: Ask) => ({
   reportBatch: asked('reportBatch'),
   reportUnits: asked('reportUnits'),
 });
-
-async function verifyChain(
-  pages: Asked<'verifyPage' | 'verifyPasses'>,
-): Promise<Result<{ readonly events: number; readonly head: string }>> {
-  let at: ChainHead & { readonly more: boolean } = { seq: 0, hash: genesisHash, more: true };
-  while (at.more) {
-    const page = await pages.verifyPage({ seq: at.seq, hash: at.hash });
-    if (!page.ok) return page;
-    at = page.value;
-  }
-  let after = 0;
-  do {
-    const page = await pages.verifyPasses(after);
-    if (!page.ok) return page;
-    after = page.value;
-  } while (after !== 0);
-  return ok({ events: at.seq, head: at.hash });
-}
