@@ -2,9 +2,11 @@
 /** `benchline VERB ...`: starts the programs and asks them; it imports none of them. */
 import { programVerb } from './cli/programs.ts';
 import { serviceVerb } from './cli/service.ts';
+import { startVerb } from './cli/start.ts';
 import { cliFault, exitCodes, failWith, type Output, type Verb } from './cli/verb.ts';
 
 const verbs: readonly Verb[] = [
+  startVerb,
   serviceVerb,
   programVerb('station', 'the bench program without a window'),
   programVerb('hub', 'virtual IoT hubs alone'),

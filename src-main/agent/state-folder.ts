@@ -1,12 +1,16 @@
 /** Where the unit keeps what must survive a power cut: small files, each whole or not there, readable by its owner alone. */
 import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createLane } from '../lib/base/lane.ts';
 import { failed, ok } from '../lib/base/result.ts';
 import type { Result } from '../lib/base/result.ts';
 import { agentFault } from './faults.ts';
 
 /** The largest is a chain of eight certificates with its key, below 32 kB in JSON; a larger one is not ours. */
 const maxFileBytes = 131_072;
+
+/** The link asks for one write at a time, boot and store for one each; more is a loop gone wild. */
+const maxWaitingWrites = 64;
 
 export interface StateFolder {
   readonly path: string;
@@ -20,6 +24,7 @@ export interface StateFolder {
 export async function openStateFolder(path: string): Promise<Result<StateFolder>> {
   const made = await attempt(() => mkdir(path, { recursive: true, mode: 0o700 }));
   if (!made.ok) return made;
+  const writes = createLane(maxWaitingWrites);
   return ok({
     path,
     read: (name) =>
@@ -30,7 +35,10 @@ export async function openStateFolder(path: string): Promise<Result<StateFolder>
         if (there.size > maxFileBytes) throw systemError('EFBIG');
         return new Uint8Array(await readFile(file));
       }),
-    write: (name, bytes) => attempt(() => replaceFile(path, name, bytes)),
+    write: (name, bytes) =>
+      // One after the other: two writers of one draft would take it from under each other, and the newest must win.
+      writes.run(() => attempt(() => replaceFile(path, name, bytes))) ??
+      Promise.resolve(failed(agentFault('agent-state-unwritable', { reason: 'EBUSY' }))),
     remove: (name) =>
       attempt(async () => {
         await unlink(join(path, name)).catch(unlessMissing);
