@@ -10,7 +10,7 @@ import { type LiveState, createLiveState } from './live-state.ts';
 import { watchPresence } from './presence.ts';
 import { prepareBatch } from './prepared-batch.ts';
 import { endInterrupted } from './recovery.ts';
-import { createBatchReports } from './report-desk.ts';
+import { createBatchReports } from './reports/batch-reports.ts';
 import { type Tell, tellChanges } from './tell-changes.ts';
 import type { Reached } from './bring-up.ts';
 
