@@ -1,4 +1,5 @@
-import { mkdtemp, readlink, rm } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -18,7 +19,7 @@ import {
   serialFault,
   type PtyTool,
 } from '../../src-main/lib/serial/index.ts';
-import { byteStreamExam, collect, type StreamSeat } from './stream-exam.ts';
+import { byteStreamExam, collect, within, type StreamSeat } from './stream-exam.ts';
 
 const parts = { clock: systemClock, log: silentLog };
 const hostOptions = {
@@ -140,6 +141,13 @@ describe('a port host', () => {
     expect(opened.ok ? undefined : opened.fault.code).toBe('port-host-died');
     await host.close();
   });
+  it('ends with its station, however that one ended', async () => {
+    const host = spawn(hostOptions.execPath, [hostOptions.entryPath], { stdio: ['pipe', 'pipe', 'inherit'] });
+    const exited = new Promise((resolve) => host.once('exit', resolve));
+    host.stdin.end();
+    host.stdout.resume();
+    expect(await within(exited, 'the end of the port host')).toBe(0);
+  });
   it('does not let two programs have one port', async () => {
     const pty = must(await openPty({}, systemClock));
     const [one, two] = [openPortHost(hostOptions, parts), openPortHost(hostOptions, parts)];
@@ -152,6 +160,25 @@ describe('a port host', () => {
 });
 
 describe('other ways in', () => {
+  it('a pseudo-terminal whose name is taken by a file is a coded fault, and the file stays', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'benchline-pty-'));
+    const linkPath = join(folder, 'taken');
+    await writeFile(linkPath, 'mine');
+    const pty = await openPty({ linkPath }, systemClock);
+    expect(pty.ok ? undefined : pty.fault.code).toBe('pty-unavailable');
+    expect(await readFile(linkPath, 'utf8')).toBe('mine');
+    await rm(folder, { recursive: true });
+  });
+  it('an agent that takes a name over keeps it when the former one closes', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'benchline-pty-'));
+    const linkPath = join(folder, 'unit');
+    const first = must(await openPty({ linkPath }, systemClock));
+    const second = must(await openPty({ linkPath }, systemClock));
+    await first.close();
+    expect(await readlink(linkPath)).toBe(second.slavePath);
+    await second.close();
+    await rm(folder, { recursive: true });
+  });
   it('a TCP port where nobody listens is a coded fault', async () => {
     const listener = await listenTcpStreams({ host: '127.0.0.1', port: 0 }, systemClock, () => undefined);
     await listener.close();

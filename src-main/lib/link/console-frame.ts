@@ -13,7 +13,7 @@ const carriageReturn = 0x0d;
 const first = Uint8Array.of(0x06, 0x09);
 const continuation = Uint8Array.of(0x04, 0x14);
 
-export type DiscardReason = 'noise' | 'line-too-long' | 'not-base64' | 'stray' | 'cut-short' | 'length' | 'crc';
+type DiscardReason = 'noise' | 'line-too-long' | 'not-base64' | 'stray' | 'cut-short' | 'length' | 'crc';
 
 /** What came out of the line; noise is a value, and nothing of a damaged packet is ever handed on as one. */
 export type Framed =

@@ -1,7 +1,7 @@
 /** What the device's end itself may say no to; it travels to the station as code and sentence. */
 import { faultMaker } from '../base/fault.ts';
 
-export const deviceFaultTable = {
+const deviceFaultTable = {
   'unknown-algorithm': { say: 'this key algorithm is not known here', hint: 'Choose one that the device lists.' },
   'bad-subject': { say: 'the subject name is empty or too long', hint: 'Use at most 64 characters.' },
   'bad-chain': { say: 'the certificate chain cannot be read', hint: 'Send DER certificates, leaf first.' },

@@ -12,7 +12,7 @@ import { maxBufferBytes, maxWaitingExchanges } from './limits.ts';
 import { decodePacket, encodePacket, smpOps, smpVersions, type SmpPacket } from './smp-packet.ts';
 import type { LinkLimits, LinkParts } from './types.ts';
 
-export interface Question {
+interface Question {
   readonly write: boolean;
   readonly group: number;
   readonly command: number;

@@ -1,7 +1,7 @@
 /** All that can go wrong on the bench link, in the words of the hall. */
 import { faultMaker } from '../base/fault.ts';
 
-export const linkFaultTable = {
+const linkFaultTable = {
   'link-silent': {
     say: 'The unit does not answer.',
     hint: 'Check that it is powered and that its cable sits firmly, then start again.',
@@ -63,7 +63,5 @@ export const linkFaultTable = {
     hint: 'Look the message up in the firmware notes; start again after mending the cause.',
   },
 } as const;
-
-export type LinkFaultCode = keyof typeof linkFaultTable;
 
 export const linkFault = faultMaker(linkFaultTable);

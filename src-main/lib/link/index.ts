@@ -1,6 +1,5 @@
 /** The door of lib/link. */
 export { createLinkClient } from './client.ts';
 export { serveLink } from './server.ts';
-export { linkFault, linkFaultTable, type LinkFaultCode } from './faults.ts';
 export { certificatesHash, settingsHash } from './messages.ts';
 export type * from './types.ts';

@@ -16,7 +16,7 @@ import {
 export const osGroup = { id: 0, echo: 0, parameters: 6 } as const;
 /** [LINK-5.1] 64 is the first group id that MCUmgr leaves to applications. */
 export const benchGroup = { id: 64, read: 0, send: 1, ask: 2 } as const;
-export const linkVersion = 1;
+const linkVersion = 1;
 
 /** [LINK-5.1] What `read` can fetch. */
 export const objects = { info: 0, status: 1, certificates: 2, settings: 3 } as const;

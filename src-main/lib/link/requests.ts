@@ -22,7 +22,7 @@ import { openParcel, packParcel } from './parcel.ts';
 import { smpHeaderBytes } from './smp-packet.ts';
 import type { LinkLimits, LinkParts } from './types.ts';
 
-export interface Request {
+interface Request {
   /** [LINK-6.3] 16 bytes. */
   readonly id: Uint8Array;
   readonly kind: RequestKind;

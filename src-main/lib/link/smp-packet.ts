@@ -2,7 +2,7 @@
 import { ByteReader, concatBytes, uint16 } from '../base/bytes.ts';
 
 export const smpOps = { read: 0, readReply: 1, write: 2, writeReply: 3 } as const;
-export type SmpOp = (typeof smpOps)[keyof typeof smpOps];
+type SmpOp = (typeof smpOps)[keyof typeof smpOps];
 export const smpHeaderBytes = 8;
 /** The `Ver` field: 0 is the older protocol with plain `rc` errors, 1 ("SMP version 2") has errors by group. */
 export const smpVersions = { older: 0, current: 1 } as const;

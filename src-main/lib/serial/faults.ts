@@ -1,7 +1,7 @@
 /** All that can go wrong between us and a port, in the words of the hall. */
 import { faultMaker } from '../base/fault.ts';
 
-export const serialFaultTable = {
+const serialFaultTable = {
   'port-missing': {
     say: 'There is no port {path}.',
     hint: 'Plug the adapter in, or choose another port for this slot.',
@@ -33,7 +33,5 @@ export const serialFaultTable = {
     hint: 'Install socat, or use a TCP port for virtual units.',
   },
 } as const;
-
-export type SerialFaultCode = keyof typeof serialFaultTable;
 
 export const serialFault = faultMaker(serialFaultTable);

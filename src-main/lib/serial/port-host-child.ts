@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Fault } from '../base/fault.ts';
 import type { Log } from '../base/log.ts';
 import { serialFault } from './faults.ts';
-import type { PortHostLimits } from './port-host.ts';
+import type { PortHostLimits } from './port-host-limits.ts';
 import { createMessageReader, encodeMessage, messageTypes, type Message, type MessageType } from './port-host-wire.ts';
 
 export interface HostChild {

@@ -7,7 +7,7 @@ import { createStreamHub } from '../base/stream-hub.ts';
 import { serialFault } from './faults.ts';
 import { maxQueuedBytes, writeTimeoutMs } from './node-ends.ts';
 import type { HostChild } from './port-host-child.ts';
-import type { PortHostLimits } from './port-host.ts';
+import type { PortHostLimits } from './port-host-limits.ts';
 import { decodeFault, maxPayloadBytes, messageTypes, type Message } from './port-host-wire.ts';
 
 export interface HostedPort {

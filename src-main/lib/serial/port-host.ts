@@ -6,6 +6,7 @@ import { failed, ok, type Result } from '../base/result.ts';
 import type { ByteStream } from '../base/stream.ts';
 import { serialFault } from './faults.ts';
 import { startHostChild, type HostChild } from './port-host-child.ts';
+import { defaultPortHostLimits, type PortHostLimits } from './port-host-limits.ts';
 import { createHostedPort, type HostedPort } from './port-host-port.ts';
 import { encodeJson, messageTypes, type Message } from './port-host-wire.ts';
 import type { PortProfile } from './profile.ts';
@@ -17,23 +18,6 @@ export interface PortHostOptions {
   readonly entryPath: string;
   readonly limits?: Partial<PortHostLimits>;
 }
-
-export interface PortHostLimits {
-  readonly pingEveryMs: number;
-  /** A host that says nothing for this long hangs. */
-  readonly silentMs: number;
-  /** USB drivers have been seen to take seconds to open. */
-  readonly openTimeoutMs: number;
-  readonly closeTimeoutMs: number;
-}
-
-const defaultLimits: PortHostLimits = {
-  pingEveryMs: 1_000,
-  // A loaded station starts and schedules slowly; a driver that blocks longer blocks for good.
-  silentMs: 8_000,
-  openTimeoutMs: 15_000,
-  closeTimeoutMs: 3_000,
-};
 
 export interface PortHost {
   /** Opens the adapter's port in the child, which is started when there is none. One port at a time. */
@@ -50,7 +34,7 @@ export interface PortHostParts {
 }
 
 export function openPortHost(options: PortHostOptions, parts: PortHostParts): PortHost {
-  const limits = { ...defaultLimits, ...options.limits };
+  const limits = { ...defaultPortHostLimits, ...options.limits };
   let child: HostChild | undefined;
   let port: HostedPort | undefined;
   let portNumber = 0;

@@ -48,7 +48,13 @@ export async function openPty(options: PtyOptions, clock: Clock): Promise<Result
   const tools = options.tool === undefined ? ptyTools : [options.tool];
   for (const tool of tools) {
     const started = await startHelper(tool, clock);
-    if (started !== undefined) return ok(await ptyOf(started, tool, options, clock));
+    if (started === undefined) continue;
+    try {
+      return ok(await ptyOf(started, tool, options, clock));
+    } catch (error) {
+      started.helper.kill('SIGKILL');
+      return failed(serialFault('pty-unavailable', { because: error instanceof Error ? error.message : 'unknown' }));
+    }
   }
   return failed(serialFault('pty-unavailable', { tried: tools.join(', ') }));
 }
