@@ -9,6 +9,15 @@ import svelteConfig from './svelte.config.js';
 const clockOnly = { message: 'Time comes from the Clock port (lib/base/clock.ts).' };
 const randomOnly = 'Randomness comes from the Random port (lib/base/random.ts).';
 
+// What is secret by its name may be no field of a log line and no detail of a fault: both are kept and shown.
+const secretName =
+  '/^(password|passphrase|secret|pin|token|sas|sasToken|privateKey|primaryKey|secondaryKey|symmetricKey|sharedAccessKey|connectionString|authorization)$/i';
+const secretField = `:matches(Property[key.name=${secretName}], Property[value.name=${secretName}], Property[value.property.name=${secretName}])`;
+const noSecret = [
+  `CallExpression[callee.property.name=/^(info|warn|error|with)$/] > ObjectExpression > ${secretField}`,
+  `CallExpression[callee.name=/[fF]ault$/] > ObjectExpression > ${secretField}`,
+].map((selector) => ({ selector, message: 'No secret in a log or a fault: name its fingerprint.' }));
+
 export default tseslint.config(
   {
     ignores: [
@@ -48,6 +57,7 @@ export default tseslint.config(
         'error',
         { selector: 'TSEnumDeclaration', message: 'A union of literals instead of an enum.' },
         { selector: 'TSAsExpression > TSAnyKeyword', message: 'No escape into any.' },
+        ...noSecret,
       ],
       'no-console': 'error',
       complexity: ['error', 12],
@@ -78,6 +88,9 @@ export default tseslint.config(
       'max-lines': ['error', { max: 200, skipBlankLines: false, skipComments: false }],
       'max-lines-per-function': 'off',
       'svelte/no-at-html-tags': 'error',
+      // Props and derived values are declared with `let`, as Svelte's own pages do, or with `const`.
+      'prefer-const': 'off',
+      'svelte/prefer-const': ['error', { excludedRunes: ['$props', '$derived'] }],
     },
   },
   {

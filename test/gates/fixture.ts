@@ -1,6 +1,6 @@
 /** A small project that shares the real configuration files, for faults to be planted into. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -12,8 +12,8 @@ const shared = [
   '.prettierrc.json',
   'eslint.config.js',
   'knip.json',
-  'package.json',
   'scripts/layers.mjs',
+  'scripts/types.mjs',
   'src-main/pure-globals.d.ts',
   'src-main/tsconfig.pure.json',
   'src-renderer/tsconfig.json',
@@ -31,6 +31,7 @@ export interface Fixture {
   write(path: string, text: string): void;
   /** Runs a tool of node_modules, or a script of ours. */
   run(tool: string, ...args: string[]): Promise<ToolRun>;
+  read(path: string): string;
   remove(): void;
 }
 
@@ -56,16 +57,54 @@ export function makeFixture(): Fixture {
     const from = join(import.meta.dirname, 'plants', name);
     cpSync(from, folder, { recursive: true, filter: (path) => !path.endsWith('plant.json') });
   };
+  write('package.json', aboutFixture());
   plant('clean');
   return {
     folder,
     plant,
     write,
     run: (tool, ...args) => runTool(folder, tool.endsWith('.mjs') ? tool : join(modules, '.bin', tool), args),
+    read: (path) => readFileSync(join(folder, path), 'utf8'),
     remove: () => {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+// What the shared configuration files themselves ask for: everything else would be reported as unused here.
+const asked = [
+  '@eslint/js',
+  '@sveltejs/vite-plugin-svelte',
+  '@types/node',
+  '@vitest/eslint-plugin',
+  'eslint',
+  'eslint-plugin-svelte',
+  'globals',
+  'knip',
+  'prettier',
+  'prettier-plugin-svelte',
+  'svelte',
+  'typescript',
+  'typescript-eslint',
+  'vite',
+  'vitest',
+];
+
+function aboutFixture(): string {
+  const about = {
+    name: 'benchline-fixture',
+    private: true,
+    type: 'module',
+    scripts: {
+      lint: 'eslint .',
+      format: 'prettier --write .',
+      types: 'node scripts/types.mjs',
+      layers: 'node scripts/layers.mjs',
+      knip: 'knip',
+    },
+    devDependencies: Object.fromEntries(asked.map((name) => [name, '*'])),
+  };
+  return `${JSON.stringify(about, undefined, 2)}\n`;
 }
 
 // The longest report, lint's over all plants, is below 1 MB.

@@ -1,0 +1,3 @@
+import { used } from '../lib/base/knip-unused-export.ts';
+
+process.exitCode = used;

@@ -1,0 +1,3 @@
+import { used } from '../lib/base/knip-unused-type.ts';
+
+process.exitCode = used;

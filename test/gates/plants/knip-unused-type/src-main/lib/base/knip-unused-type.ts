@@ -1,0 +1,4 @@
+export interface Unused {
+  readonly one: number;
+}
+export const used = 1;

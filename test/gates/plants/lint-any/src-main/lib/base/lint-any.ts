@@ -1,0 +1,3 @@
+export function pass(value: any): number {
+  return value === 1 ? 1 : 0;
+}

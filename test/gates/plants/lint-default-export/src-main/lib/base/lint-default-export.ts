@@ -1,0 +1,3 @@
+export default function tell(): string {
+  return 'here';
+}

@@ -1,0 +1,2 @@
+// eslint-disable-next-line no-console -- nothing here prints
+export const answer = 42;

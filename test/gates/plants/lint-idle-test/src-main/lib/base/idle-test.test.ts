@@ -1,0 +1,5 @@
+import { it } from 'vitest';
+
+it('does nothing', () => {
+  [1].map((value) => value);
+});

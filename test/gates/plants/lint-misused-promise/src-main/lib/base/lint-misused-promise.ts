@@ -1,0 +1,5 @@
+export function later(run: (work: () => void) => void): void {
+  run(async () => {
+    await Promise.resolve();
+  });
+}

@@ -1,0 +1,5 @@
+import { Buffer } from 'node:buffer';
+
+export function length(bytes: Buffer): number {
+  return bytes.length;
+}

@@ -1,0 +1,3 @@
+export function one(flag: boolean): number | undefined {
+  if (flag) return 1;
+}

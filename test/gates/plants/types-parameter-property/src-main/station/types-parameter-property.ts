@@ -1,0 +1,3 @@
+export class Slot {
+  constructor(readonly number: number) {}
+}
