@@ -257,17 +257,31 @@ async function boot(parts: BenchParts, states: States, slot: number): Promise<Re
   if (state.running !== undefined) {
     return failed(benchFault('slot-busy', { slot, serialNumber: state.view.run?.serialNumber ?? '' }));
   }
+  const stopper = createStopper();
+  let settle: () => void = () => undefined;
+  // A scan meanwhile finds the slot busy: two must not speak on one line.
+  state.running = { stopper, done: new Promise((resolve) => (settle = resolve)) };
+  try {
+    return await bootOver(parts, state, stopper);
+  } finally {
+    state.running = undefined;
+    settle();
+  }
+}
+
+async function bootOver(parts: BenchParts, state: SlotState, stopper: Stopper): Promise<Result<void>> {
   const opened = await state.bench.open();
   if (!opened.ok) return opened;
-  const stopper = createStopper();
+  const driver = opened.value;
   const cancelLimit = parts.clock.after(runLimitMs, () => {
     stopper.stop(benchFault('run-aborted'));
   });
+  stopper.signal.addEventListener('abort', () => void driver.close());
   try {
-    const connected = await opened.value.connect(stopper.signal);
-    return connected.ok ? await opened.value.boot(parts.random.uuid()) : connected;
+    const connected = await driver.connect(stopper.signal);
+    return connected.ok ? await driver.boot(parts.random.uuid()) : connected;
   } finally {
     cancelLimit();
-    await opened.value.close();
+    await driver.close();
   }
 }

@@ -54,6 +54,7 @@ const unitFaults: ReadonlySet<string> = new Set([
   'serial-mismatch',
   'attestation-unsupported',
   'read-back-differs',
+  'link-write-differs',
   'identity-taken',
   'serial-in-other-batch',
   'tpm-possession-unproven',

@@ -53,6 +53,11 @@ export interface UnitDriver {
   readSettings(): Promise<Result<DeviceSettings | undefined>>;
   /** Lets the unit start its first boot; used by the virtual bench after enrollment. */
   boot(requestId: string): Promise<Result<void>>;
+  /**
+   * Whether the unit itself answered with this fault: then nothing is under way in it, and a repeat of the same request
+   * id would only repeat the refusal.
+   */
+  wasAnswered(fault: Fault): boolean;
   close(): Promise<void>;
 }
 
@@ -150,7 +155,7 @@ export interface BenchJournal {
   claim(runId: RunId, claims: readonly IdentityClaim[]): Promise<Result<void>>;
   /** Before an irreversible write. */
   intend(runId: RunId, intent: Intent): Promise<Result<void>>;
-  /** After the unit acknowledged it: the intent is closed. */
+  /** After the unit acknowledged or refused it: the intent is closed. */
   fulfil(runId: RunId, intent: Intent): Promise<Result<void>>;
   /** The verdict PASS: unit, run, evidence, outbox rows and event in one transaction. */
   pass(runId: RunId, record: PassRecord): Promise<Result<void>>;

@@ -1,5 +1,5 @@
 /** One slot's way to its unit: a port host of its own for a serial port, or a TCP connection to a device server. */
-import type { Clock } from '../../lib/base/clock.ts';
+import { type Clock, sleep } from '../../lib/base/clock.ts';
 import { faultMaker } from '../../lib/base/fault.ts';
 import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
@@ -36,13 +36,27 @@ export interface SlotPort extends BenchSlot {
   close(): Promise<void>;
 }
 
+// The port host of a station that was killed lets go of the port when its pipe ends: milliseconds, on a loaded PC more.
+const busyTries = 15;
+const busyPauseMs = 200;
+
+async function openWhenFree(open: () => Promise<Result<ByteStream>>, clock: Clock): Promise<Result<ByteStream>> {
+  for (let attempt = 1; ; attempt += 1) {
+    const opened = await open();
+    if (opened.ok || opened.fault.code !== 'port-busy' || attempt === busyTries) return opened;
+    await sleep(clock, busyPauseMs);
+  }
+}
+
 export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort {
   const log = parts.log.with({ slot: place.slot });
   const host = openPortHost(parts.portHost, { clock: parts.clock, log });
   const openStream = async (): Promise<Result<ByteStream>> => {
     const where = place.address();
     if (where === undefined) return failed(portFault('port-unbound', { slot: place.slot }));
-    if (where.kind === 'serial') return host.open({ path: where.address, baudRate: parts.baudRate });
+    if (where.kind === 'serial') {
+      return openWhenFree(() => host.open({ path: where.address, baudRate: parts.baudRate }), parts.clock);
+    }
     const [, tcpHost = '', port = ''] = /^(.*):(\d+)$/.exec(where.address) ?? [];
     return openTcpStream({ host: tcpHost, port: Number(port) }, parts.clock);
   };

@@ -12,6 +12,15 @@ import { registrationIdFromEk } from '../../lib/tpm/registration-id.ts';
 import { createTpm } from '../../lib/tpm/tpm.ts';
 import type { DeviceSettings, TpmIdentity, UnitDriver, UnitFacts } from '../bench/ports.ts';
 
+/** Faults of lib/link that are the unit's own answer to a request. */
+const answers: ReadonlySet<string> = new Set([
+  'device-refused',
+  'link-refused',
+  'link-unsupported',
+  'link-write-differs',
+  'link-id-reused',
+]);
+
 export interface SmpDriverParts {
   readonly clock: Clock;
   readonly random: Random;
@@ -37,6 +46,7 @@ export function createSmpDriver(stream: ByteStream, parts: SmpDriverParts): Unit
       done(await link.writeSettings(requestId, { ...settings, trustedRoots: parts.trustedRoots })),
     readSettings: () => readSettings(link),
     boot: (requestId) => link.boot(requestId),
+    wasAnswered: (fault) => answers.has(fault.code),
     close: () => link.close(),
   } satisfies UnitDriver);
 }
