@@ -56,7 +56,8 @@ const defaultBusyTimeoutMs = 5_000;
 // Statements are literals of our own, some hundreds at the most; beyond this the oldest is dropped.
 const maxCachedStatements = 512;
 
-const require = createRequire(import.meta.url);
+// Not named `require`: the build would add one of its own beside it.
+const requireHere = createRequire(import.meta.url);
 
 export function openDatabase(options: OpenDatabaseOptions): Result<Database> {
   const { file, readonly = false, busyTimeoutMs = defaultBusyTimeoutMs } = options;
@@ -86,7 +87,7 @@ function cannotOpen(error: unknown, file: string): Fault {
 
 /** The package would resolve a path against its own folder; we load it as the path says. */
 function loadBinding(path: string): string {
-  return require.resolve(resolve(path));
+  return requireHere.resolve(resolve(path));
 }
 
 function makeDurable(
