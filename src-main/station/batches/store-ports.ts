@@ -61,7 +61,10 @@ export type UnitLife =
 export type LifeSettlement = UnitLife & { readonly nextLookMs: number };
 
 export interface SyncStore {
-  /** Entries that a dead process, or a lost answer of the store, left `sending` are pending again. */
+  /**
+   * Entries that a dead process, or a lost answer of the store, left `sending` are pending again; times that a wrong
+   * clock left far in the future are now.
+   */
   outboxRelease(): Promise<Result<void>>;
   /** Marks the oldest due entries as `sending`, at most `limit`. */
   outboxTake(limit: number): Promise<Result<readonly OutboxEntry[]>>;

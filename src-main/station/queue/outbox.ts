@@ -17,10 +17,19 @@ export interface OutboxQuery extends PageQuery {
 // More units than a batch may have share no entry but a family's; they are named one by one up to here.
 const maxNamedUnits = 200;
 
+// Beyond what any backoff or look plans ahead (one hour): such a time was written by a clock that was wrong.
+const maxAheadMs = 2 * 3_600_000;
+
 export function outboxRelease(context: StoreContext): Result<void> {
   return context.write((db, note) => {
+    const nowMs = context.nowMs();
     const released = db.run(`UPDATE outbox SET state = 'pending' WHERE state = 'sending'`);
-    if (released.changes > 0) note.outbox();
+    const corrected = db.run(
+      `UPDATE outbox SET next_due_ms = ? WHERE state = 'pending' AND next_due_ms > ?`,
+      ...[nowMs, nowMs + maxAheadMs],
+    );
+    db.run('UPDATE units SET next_look_ms = ? WHERE next_look_ms > ?', nowMs, nowMs + maxAheadMs);
+    if (released.changes + corrected.changes > 0) note.outbox();
     return ok();
   });
 }
