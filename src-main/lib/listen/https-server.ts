@@ -59,6 +59,10 @@ export async function listenHttps(options: HttpsServerOptions): Promise<Result<L
     forceCloseConnections: true,
     return503OnClosing: false,
     exposeHeadRoutes: false,
+    // An address that is not well encoded never reaches a handler.
+    frameworkErrors: (_error: Error, _request: FastifyRequest, reply: FastifyReply) => {
+      send(reply, options.refuse('malformed'));
+    },
     clientErrorHandler: (_error: Error, socket: Socket) => {
       // No request could be read: there is nobody to answer.
       socket.destroy();
