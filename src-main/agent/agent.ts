@@ -72,7 +72,7 @@ async function startUnit(options: AgentOptions, parts: UnitParts): Promise<Resul
   const boot = createFirstBoot({ ...parts, store, attester, serialNumber, firmware, mqttsPort });
   const device = createDevice({ ...options, store, boot, tpm: transport });
   const desk = createDesk(device, options, parts);
-  const port = await openPort(options.port, { clock, log, serve: (stream) => void desk.serve(stream) });
+  const port = await openPort(options.port, { clock, log, serve: desk.serve });
   if (!port.ok) return port;
   await bootIfWritten(boot, log);
   return ok({
@@ -94,15 +94,20 @@ async function bootIfWritten(boot: FirstBoot, log: Log): Promise<void> {
   if (!started.ok) log.warn('boot-not-started', { code: started.fault.code });
 }
 
+interface Desk {
+  readonly serve: (stream: ByteStream) => void;
+  readonly close: () => void;
+}
+
 /** One station at a time: a second one takes the place of the first. */
-function createDesk(device: LinkDevice, options: AgentOptions, parts: UnitParts) {
+function createDesk(device: LinkDevice, options: AgentOptions, parts: UnitParts): Desk {
   const memory = linkMemory(parts.folder);
   let leave = (): void => undefined;
   return {
     close: () => {
       leave();
     },
-    serve(stream: ByteStream): void {
+    serve: (stream) => {
       leave();
       const faulty = withPlantedFaults(stream, options.faults, () => {
         parts.powerCut();

@@ -76,7 +76,10 @@ export function createFirstBoot(parts: FirstBootParts): FirstBoot {
     async status() {
       if (progress !== undefined) return progress;
       const settings = await writtenSettings(parts);
-      if (!settings.ok) return { state: 'blank' };
+      if (!settings.ok) {
+        const { code, say } = settings.fault;
+        return code === 'agent-nothing-written' ? { state: 'blank' } : { state: 'failed', fault: say };
+      }
       return { state: 'written', registrationId: settings.value.registrationId };
     },
   };
@@ -85,8 +88,8 @@ export function createFirstBoot(parts: FirstBootParts): FirstBoot {
 async function writtenSettings({ store, attester }: FirstBootParts): Promise<Result<DeviceSettings>> {
   const settings = await store.settings();
   if (!settings.ok) return settings;
-  const isReady = settings.value !== undefined && (await attester.isReady());
-  return isReady && settings.value !== undefined ? ok(settings.value) : failed(agentFault('agent-nothing-written'));
+  if (settings.value === undefined || !(await attester.isReady())) return failed(agentFault('agent-nothing-written'));
+  return ok(settings.value);
 }
 
 type Report = (status: Omit<DeviceStatus, 'registrationId'>) => void;

@@ -1,6 +1,7 @@
 /** The agent program: one unit until it is told to stop. */
 import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
 import { jsonLog } from '../lib/base/log.ts';
+import { clearReadyFile } from '../lib/process/program.ts';
 import { writeReadyFile } from '../lib/process/ready-file.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { startAgent } from './agent.ts';
@@ -34,9 +35,11 @@ async function main(): Promise<number> {
   // Whoever started us starts us again; without its port a unit is of no use at the bench.
   const lost = await Promise.race([whenStopped(stop), portLost]);
   if (lost !== undefined) unitLog.error('port-lost', { code: lost.code, say: lost.say });
+  if (readyFile !== undefined) await clearReadyFile(readyFile);
   await agent.value.stop();
   unitLog.info('agent-stopped');
   return lost === undefined ? 0 : 1;
 }
 
-process.exitCode = await main();
+// Everything is closed by now; what is left are timers of closed handles, which would keep the process for seconds.
+process.exit(await main());
