@@ -89,7 +89,9 @@ class Run {
    * content is another act: it gets a request id of its own.
    */
   #intent(step: Step, sha256: string | undefined): Intent {
-    return this.task.open.find((intent) => intent.step === step && intent.sha256 === sha256) ?? this.#fresh(step, sha256);
+    return (
+      this.task.open.find((intent) => intent.step === step && intent.sha256 === sha256) ?? this.#fresh(step, sha256)
+    );
   }
 
   #fresh(step: Step, sha256: string | undefined): Intent {
@@ -97,7 +99,7 @@ class Run {
     return sha256 === undefined ? { step, requestId } : { step, requestId, sha256 };
   }
 
-  /** Journal before inject: the intent is on disk before `act` touches the unit, and closed after it answered. */
+  /** Journal before inject: the intent is on disk before `act` touches the unit, and closed after the unit answered. */
   async irreversibly<T>(
     step: Step,
     content: Uint8Array | undefined,
@@ -115,7 +117,8 @@ class Run {
     const intended = await this.parts.journal.intend(this.task.runId, intent);
     if (!intended.ok) return intended;
     const acted = await act(intent.requestId);
-    if (!acted.ok) return acted;
+    // Without an answer it may have happened, or happen yet: the intent stays open for the next run.
+    if (!acted.ok && !this.parts.driver.wasAnswered(acted.fault)) return acted;
     const closed = await this.parts.journal.fulfil(this.task.runId, intent);
     return closed.ok ? acted : closed;
   }
