@@ -72,6 +72,7 @@ function follow({ command, args: words, env }) {
   const passed = process.stdin.isTTY ? ['SIGTERM', 'SIGHUP'] : ['SIGTERM', 'SIGHUP', 'SIGINT'];
   for (const signal of passed) process.on(signal, () => void child.kill(signal));
   if (process.stdin.isTTY) process.on('SIGINT', () => undefined);
+  stopWithNpm(child);
   child.on('error', (error) => {
     say(`${command} could not be started: ${error.message}`);
     process.exitCode = 1;
@@ -80,6 +81,20 @@ function follow({ command, args: words, env }) {
     process.exitCode = code ?? 128 + (signalNumbers[signal] ?? 0);
   });
 }
+
+// npm passes on SIGTERM and SIGINT (the scripts say `exec`, so that no shell stands between); when it is killed itself,
+// only the change of our parent tells.
+function stopWithNpm(child) {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const npm = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(watch);
+    child.kill('SIGTERM');
+  }, 1_000);
+  watch.unref();
+}
+
 const signalNumbers = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGSEGV: 11, SIGTERM: 15 };
 
 try {
