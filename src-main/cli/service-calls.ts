@@ -69,7 +69,7 @@ async function linkHub({ values, target }: CallRequest): Promise<Result<CallAnsw
 
 async function unlinkHub({ words, target }: CallRequest): Promise<Result<CallAnswer>> {
   const [hostName] = words;
-  if (hostName === undefined) return failed(cliFault('option-missing', { option: 'the host name of the hub' }));
+  if (hostName === undefined) return failed(cliFault('option-missing', { option: 'The host name of the hub' }));
   const done = await target.control.unlinkHub(hostName);
   return done.ok
     ? ok({ json: { hostName }, lines: [`${hostName} is no longer linked; its devices stay there.`] })
@@ -85,7 +85,7 @@ async function policy({ words, target }: CallRequest): Promise<Result<CallAnswer
   const wanted = serviceAllocationPolicies.find((known) => known === asked);
   if (wanted === undefined) {
     const known = serviceAllocationPolicies.join(' or ');
-    return failed(cliFault('option-wrong', { option: 'the policy', value: asked, wanted: known }));
+    return failed(cliFault('option-wrong', { option: 'The policy', value: asked, wanted: known }));
   }
   const done = await target.control.setAllocationPolicy(wanted);
   return done.ok ? ok({ json: { policy: wanted }, lines: [`The policy is ${wanted}.`] }) : done;

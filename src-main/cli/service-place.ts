@@ -36,7 +36,7 @@ type KeptPlace = z.output<typeof keptShape>;
 export const defaultAddress = '127.77.0.1';
 const hubOffset = 10;
 /** What the SDKs have built in (dps-wire section 11.1). */
-export const standardPorts: Ports = { https: 443, mqtts: 8883, amqps: 5671 };
+const standardPorts: Ports = { https: 443, mqtts: 8883, amqps: 5671 };
 // Below the range from which systems take ports for outgoing connections, so that a kept set is free again later.
 const firstFreePorts: Ports = { https: 20_443, mqtts: 28_883, amqps: 25_671 };
 const maxFreeTries = 100;

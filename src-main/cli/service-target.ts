@@ -57,7 +57,7 @@ async function namedService(given: Readonly<Partial<Record<TargetOption, string>
   if (connectionString !== undefined) return ok({ connectionString, caFile: given.ca });
   const file = given['ready-file'] ?? (given.data === undefined ? undefined : readyFileIn(given.data));
   if (file === undefined) {
-    return failed(cliFault('option-missing', { option: '--data, --ready-file or --connection-string' }));
+    return failed(cliFault('option-missing', { option: 'One of --data, --ready-file and --connection-string' }));
   }
   const text = await textFile(file);
   if (!text.ok) return failed(cliFault('service-not-running', { file }));
@@ -66,7 +66,7 @@ async function namedService(given: Readonly<Partial<Record<TargetOption, string>
   return ok({ connectionString: read.serviceConnectionString, caFile: given.ca ?? read.caFile });
 }
 
-export async function textFile(file: string): Promise<Result<string>> {
+async function textFile(file: string): Promise<Result<string>> {
   const bytes = await bytesOf(file);
   return bytes.ok ? ok(Buffer.from(bytes.value).toString('utf8')) : bytes;
 }

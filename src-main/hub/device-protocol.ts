@@ -42,7 +42,7 @@ export interface ProtocolParts {
 type Connection = MqttConnection<DevicePeer>;
 
 // IoT Hub takes messages of up to 256 kB; the packet also holds the topic with its properties.
-export const maxPayloadBytes = 262_144;
+const maxPayloadBytes = 262_144;
 export const maxPacketBytes = maxPayloadBytes + 65_536;
 const maxFilters = 8; // there are four topics to subscribe to, and an id may be spelled in two ways
 

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { faultMaker } from '../lib/base/fault.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 
-export const hubOptionFault = faultMaker({
+const hubOptionFault = faultMaker({
   'hub-option-missing': { say: 'The hub program needs --{option}.', hint: 'Start it by: benchline service' },
   'hub-option-unknown': { say: 'The hub program does not understand: {reason}', hint: 'Leave it out.' },
   'hub-option-wrong': { say: '--{option} cannot be {value}.', hint: 'It must be {wanted}.' },
