@@ -13,7 +13,7 @@ export interface Browser {
   /** Whether a media query holds now; `changed` is told whenever it turns. */
   media(query: string, changed: () => void): { readonly holds: () => boolean; readonly stop: () => void };
   dress(look: Appearance): void;
-  copy(text: string): Promise<boolean>;
+  readonly copy: (text: string) => Promise<boolean>;
   /** Every key before anything on the page sees it. */
   keys(hear: (event: KeyboardEvent) => void): () => void;
 }
@@ -38,7 +38,7 @@ export function browserOf(page: Window): Browser {
       root.dataset['theme'] = look.theme;
       root.dataset['contrast'] = look.contrast;
     },
-    async copy(text) {
+    copy: async (text) => {
       try {
         await page.navigator.clipboard.writeText(text);
         return true;

@@ -1,5 +1,5 @@
 /** Each face's shape: what a person who does not tell red from green goes by. */
-import type { ShapeName } from '../widgets/Shape.svelte';
+import type { ShapeName } from '../widgets/shapes.ts';
 import type { Face } from './slot-face.ts';
 
 export const faceShapes: Readonly<Record<Face, ShapeName>> = {

@@ -22,8 +22,8 @@ export class Station {
   batches = $state.raw<readonly BatchView[]>([]);
   readonly batch = $derived(this.batches.find((batch) => batch.batchId === this.view?.batchId));
   readonly clock: Clock;
-  readonly #rowListeners = new Set<(rows: Rows) => void>();
-  readonly #verdictListeners = new Set<(verdict: Verdict, slot: number) => void>();
+  #rowListeners: readonly ((rows: Rows) => void)[] = [];
+  #verdictListeners: readonly ((verdict: Verdict, slot: number) => void)[] = [];
   #cancelBeat: () => void = () => undefined;
   #isOpen = false;
 
@@ -52,13 +52,17 @@ export class Station {
   }
 
   onRows(hear: (rows: Rows) => void): () => void {
-    this.#rowListeners.add(hear);
-    return () => void this.#rowListeners.delete(hear);
+    this.#rowListeners = [...this.#rowListeners, hear];
+    return () => {
+      this.#rowListeners = this.#rowListeners.filter((one) => one !== hear);
+    };
   }
 
   onVerdict(hear: (verdict: Verdict, slot: number) => void): () => void {
-    this.#verdictListeners.add(hear);
-    return () => void this.#verdictListeners.delete(hear);
+    this.#verdictListeners = [...this.#verdictListeners, hear];
+    return () => {
+      this.#verdictListeners = this.#verdictListeners.filter((one) => one !== hear);
+    };
   }
 
   hearSlot(slot: SlotView): void {

@@ -1,7 +1,7 @@
 /** Shape and tone for the states that stand in tables; the word comes from words/. */
 import type { OutboxState, UnitState } from '../../src-main/contract/views.ts';
-import type { ShapeName } from '../widgets/Shape.svelte';
-import type { Tone } from '../widgets/StateMark.svelte';
+import type { ShapeName } from '../widgets/shapes.ts';
+import type { Tone } from '../widgets/shapes.ts';
 
 export interface Mark {
   readonly shape: ShapeName;

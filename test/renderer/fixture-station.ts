@@ -80,17 +80,15 @@ export function createFixtureStation(scene: Scene): FixtureStation {
       return batches.find((one) => one.batchId === batchId) ?? 'no-batch';
     },
     'batch.report': ({ format }) => ({ path: `/home/line/Benchline/reports/2026-114.${format}`, units: scene.units }),
-    'unit.list': ({ cursor, limit, state, search }) =>
-      pageOf(
-        scene.units,
-        cursor,
-        limit,
-        (index) => unitAt(index),
-        (unit) =>
-          (state === undefined || unit.state === state) && (search === undefined || unit.serialNumber.includes(search)),
-      ),
-    'outbox.list': ({ cursor, limit, state }) =>
-      pageOf(scene.outbox, cursor, limit, entryAt, (entry) => state === undefined || entry.state === state),
+    'unit.list': ({ cursor, limit, state, search }) => {
+      const keep = (unit: UnitView): boolean =>
+        (state === undefined || unit.state === state) && (search === undefined || unit.serialNumber.includes(search));
+      return pageOf({ total: scene.units, make: unitAt, keep }, cursor, limit);
+    },
+    'outbox.list': ({ cursor, limit, state }) => {
+      const keep = (entry: OutboxEntryView): boolean => state === undefined || entry.state === state;
+      return pageOf({ total: scene.outbox, make: entryAt, keep }, cursor, limit);
+    },
     'outbox.retry': ({ entryId }) => entryAt(entryId),
     'signer.list': () => ({
       signers: [
@@ -140,13 +138,13 @@ export function createFixtureStation(scene: Scene): FixtureStation {
 
 const failed = (code: string, say: string, hint: string) => ({ ok: false, fault: { code, say, hint } });
 
-function pageOf<Item>(
-  total: number,
-  cursor: string | undefined,
-  limit = 100,
-  make: (index: number) => Item,
-  keep: (item: Item) => boolean,
-) {
+interface Source<Item> {
+  readonly total: number;
+  readonly make: (index: number) => Item;
+  readonly keep: (item: Item) => boolean;
+}
+
+function pageOf<Item>({ total, make, keep }: Source<Item>, cursor: string | undefined, limit = 100) {
   const from = Number(cursor ?? '0');
   const items: Item[] = [];
   let index = from;

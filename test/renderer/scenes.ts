@@ -167,46 +167,53 @@ function serviceOf(scene: string): ServiceView {
   };
 }
 
+function stationOf(name: string, slots: number): StationView {
+  const isEmpty = name === 'empty';
+  const isLong = name === 'long';
+  const targets: Readonly<Record<string, StationView['target']['state']>> = { offline: 'offline', mixed: 'draining' };
+  return {
+    stationId: 'bench-07',
+    version: '0.1.0',
+    operator: isLong ? 'Maximiliane von Oberwiesenthal-Schwarzenberg' : 'Ada Okafor',
+    target: {
+      name: isLong ? 'bereitstellungsdienst-nord-west' : 'embedded service',
+      idScope: '0ne00A1B2C3',
+      state: targets[name] ?? 'online',
+      pending: 4,
+      parked: isEmpty ? 0 : 1,
+      sent: isEmpty ? 0 : 258,
+      sinceMs: nowMs - 60_000,
+      embedded: true,
+    },
+    ...(isEmpty ? {} : { batchId: 'b1' }),
+    slots,
+    virtualBench: name === 'ready' || isEmpty,
+  };
+}
+
+function batchesOf(name: string): readonly BatchView[] {
+  if (name === 'empty') return [];
+  const counts = { inWork: 0, passed: 12, failed: 0, enrolled: 12, registered: 12, seen: 12, parked: 0 };
+  return [
+    batchOf('b1', name === 'long' ? 'Fertigungsauftrag 2026-114 Nachbearbeitungsserie Süddeutschland' : '2026-114'),
+    batchOf('b2', '2026-113', { state: 'closed', closedMs: nowMs - 40_000_000 }),
+    batchOf('b3', 'Rework May', { counts }),
+  ];
+}
+
+const moods = ['well', 'silent', 'failing', 'mute'] as const;
+
 export function sceneFrom(search: URLSearchParams): Scene {
   const name = search.get('scene') ?? 'mixed';
   const slots = Number(search.get('slots') ?? '4');
   const isEmpty = name === 'empty';
-  const mood = search.get('mood') ?? 'well';
   return {
-    station: {
-      stationId: 'bench-07',
-      version: '0.1.0',
-      operator: name === 'long' ? 'Maximiliane von Oberwiesenthal-Schwarzenberg' : 'Ada Okafor',
-      target: {
-        name: name === 'long' ? 'bereitstellungsdienst-nord-west' : 'embedded service',
-        idScope: '0ne00A1B2C3',
-        state: name === 'offline' ? 'offline' : name === 'mixed' ? 'draining' : 'online',
-        pending: name === 'offline' ? 37 : 4,
-        parked: isEmpty ? 0 : 1,
-        sent: isEmpty ? 0 : 258,
-        sinceMs: nowMs - 60_000,
-        embedded: true,
-      },
-      ...(isEmpty ? {} : { batchId: 'b1' }),
-      slots,
-      virtualBench: name === 'ready' || name === 'empty',
-    },
+    station: stationOf(name, slots),
     slots: Array.from({ length: slots }, (_, index) => slotOf(index + 1, isEmpty ? 'ready' : name)),
-    batches: isEmpty
-      ? []
-      : [
-          batchOf(
-            'b1',
-            name === 'long' ? 'Fertigungsauftrag 2026-114 Nachbearbeitungsserie Süddeutschland' : '2026-114',
-          ),
-          batchOf('b2', '2026-113', { state: 'closed', closedMs: nowMs - 40_000_000 }),
-          batchOf('b3', 'Rework May', {
-            counts: { inWork: 0, passed: 12, failed: 0, enrolled: 12, registered: 12, seen: 12, parked: 0 },
-          }),
-        ],
+    batches: batchesOf(name),
     units: isEmpty ? 0 : name === 'million' ? 1_000_000 : 270,
     outbox: isEmpty ? 0 : 263,
     service: serviceOf(name),
-    mood: mood === 'silent' || mood === 'failing' || mood === 'mute' ? mood : 'well',
+    mood: moods.find((mood) => mood === search.get('mood')) ?? 'well',
   };
 }
