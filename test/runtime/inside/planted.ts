@@ -1,0 +1,3 @@
+import { tell, unmet } from './tell.ts';
+
+tell(unmet([{ what: 'one is two', holds: Number('1') === 2 }]));
