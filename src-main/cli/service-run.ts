@@ -16,6 +16,7 @@ import {
 import { writeReadyFile } from '../lib/process/ready-file.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { programFile, type ProgramName } from './program-file.ts';
+import { linkOwnHubs } from './service-hubs.ts';
 import { choosePlace, type Ports, type ServicePlace } from './service-place.ts';
 import { cliFault, exitCodes, failWith, type Output } from './verb.ts';
 
@@ -116,11 +117,12 @@ async function startBoth(
     args: [
       ...['--data', join(dataFolder, 'service'), '--listen', place.address, ...common],
       ...['--retry-after', String(options.retryAfterS)],
-      ...hubs.value.flatMap(({ connectionString }) => ['--link-hub', connectionString]),
     ],
     parse: (json) => serviceReady.safeParse(json).data,
   });
-  return service.ok ? ok({ ...service.value, hubs: hubs.value }) : service;
+  if (!service.ok) return service;
+  const linked = await linkOwnHubs(service.value, hubs.value, scope.parts);
+  return linked.ok ? ok({ ...service.value, hubs: hubs.value }) : linked;
 }
 
 interface StartRequest<Ready> {

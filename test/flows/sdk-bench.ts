@@ -97,6 +97,8 @@ interface Running {
 }
 
 async function start(folder: string, readyFile: string, block: LoopbackBlock): Promise<Running> {
+  // a killed run leaves its file behind: only this start may be taken for ready
+  rmSync(readyFile, { force: true });
   const options = ['--data', join(folder, 'data'), '--ready-file', readyFile, '--listen', `${block.base}.1`];
   const child = spawn(process.execPath, [cli, 'service', ...options, '--hubs', '2', '--retry-after', '1'], {
     stdio: ['ignore', 'pipe', 'pipe'],
