@@ -4,7 +4,7 @@ import type { KeyObject } from 'node:crypto';
 import { failed, ok } from '../base/result.ts';
 import type { Result } from '../base/result.ts';
 import { x509Fault } from './faults.ts';
-import { fromPem, toPem } from './pem.ts';
+import { toPem } from './pem.ts';
 import { publicKeyFacts } from './public-key.ts';
 import type { KeyAlgorithm, SigningKey } from './types.ts';
 
@@ -66,11 +66,6 @@ export function signingKeyFromPem(text: string): Result<SigningKey> {
 /** For TLS options and files: PKCS#8 in PEM. */
 export function privateKeyToPem(privateKey: Uint8Array): string {
   return toPem('PRIVATE KEY', privateKey);
-}
-
-export function privateKeyFromPem(text: string): Result<Uint8Array> {
-  const [key] = fromPem(text, 'PRIVATE KEY');
-  return key === undefined ? failed(x509Fault('key-malformed')) : ok(key);
 }
 
 function signingKeyOf(privateKey: KeyObject): Result<SigningKey> {
