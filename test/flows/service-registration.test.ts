@@ -89,6 +89,21 @@ describe('a device with a TPM', () => {
     expect(await bed.devices.register(imposter)).toMatchObject({ fault: { code: 'challenge-missing' } });
   });
 
+  it('cannot answer a challenge of before its enrollment was given to another TPM', async () => {
+    const [first, second] = [await newTpm(), await newTpm()];
+    const registrationId = `shared-${first.registrationId}`;
+    must(await bed.client.enrollments.put({ ...first.enrollment(), registrationId }));
+    const handOver: typeof first.identity = {
+      ...first.identity,
+      registrationId,
+      async activate(blob: Uint8Array) {
+        must(await bed.client.enrollments.put({ ...second.enrollment(), registrationId }));
+        return first.activate(blob);
+      },
+    };
+    expect(await bed.devices.register(handOver)).toMatchObject({ fault: { code: 'call-unauthorized' } });
+  });
+
   it('is refused while its enrollment is disabled, and without one', async () => {
     const device = await newTpm();
     expect((await bed.devices.register(device.identity)).ok).toBe(false);
@@ -259,6 +274,15 @@ describe('a device with a certificate', () => {
     expect(await bed.devices.register(leaf.identity)).toMatchObject({ fault: { code: 'call-unauthorized' } });
     must(await bed.client.groups.delete('middle-a'));
     expect((await bed.devices.register(leaf.identity)).ok).toBe(true);
+  });
+
+  it('is one device however it spells its id', async () => {
+    const root = await makeAuthority('Root C');
+    must(await bed.client.groups.put(groupOf('root-c', root.certificate)));
+    const leaf = await makeLeaf('Pump-9', root);
+    const first = must(await bed.devices.register(leaf.identity));
+    const again = must(await bed.devices.register({ ...leaf.identity, registrationId: 'PUMP-9' }));
+    expect([first.deviceId, again.deviceId]).toEqual(['Pump-9', 'Pump-9']);
   });
 
   it('an individual entry decides before its group: disabled, it shuts the device out', async () => {

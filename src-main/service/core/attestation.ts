@@ -1,6 +1,6 @@
 /** A device proves who it is: by certificate (dps-wire 5) or by TPM (dps-wire 4). */
 import { createHash } from 'node:crypto';
-import { fromBase64, toBase64 } from '../../lib/base/bytes.ts';
+import { equalBytes, fromBase64, toBase64 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
@@ -133,7 +133,9 @@ function attestByTpm(
   const sent = claim.body.tpm?.endorsementKey;
   // dps-wire 4.3: the EK is compared; the SRK is taken as it comes, so that a cleared TPM can come back.
   if (sent !== undefined && sent !== enrollment.attestation.endorsementKey) return refused('Unauthorized');
-  const outstanding = parts.challenges.of(enrollment.key);
+  // A challenge made for a key that the enrollment no longer holds is worth nothing.
+  const enrolled = fromBase64(enrollment.attestation.endorsementKey) ?? new Uint8Array();
+  const outstanding = parts.challenges.of(enrollment.key).filter((one) => equalBytes(one.endorsementKey, enrolled));
   if (claim.authorization === undefined) return challenge(parts, claim, enrollment);
   const token = deviceToken(claim.authorization, claim);
   if (!token.ok) return token;

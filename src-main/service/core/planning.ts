@@ -44,7 +44,8 @@ export async function planRegistration(
     before.value,
   );
   if (hub === undefined) return ok({ plan: refusal(registrationErrors.noHub), hubKeyBlob: undefined });
-  const deviceId = enrollment.deviceId ?? input.registrationId;
+  // In the spelling it had first: hubs tell ids apart by case, devices do not always keep to one (dps-wire 0.1).
+  const deviceId = enrollment.deviceId ?? before.value?.id ?? input.registrationId;
   const holder = await store.registrationOfDevice(hub, deviceId);
   if (!holder.ok) return holder;
   if (holder.value !== undefined && holder.value !== input.registrationKey) {
