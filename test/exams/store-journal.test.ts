@@ -217,7 +217,9 @@ describe('a pass', () => {
       attestation: {
         type: 'x509',
         x509: {
-          clientCertificates: { primary: { certificate: expect.stringMatching(/^-+BEGIN.*\nLEAFSN1\n-+END.*-\n$/) } },
+          clientCertificates: {
+            primary: { certificate: expect.stringMatching(/^-+BEGIN.*\nLEAFSN1\n-+END.*-\n$/) as string },
+          },
         },
       },
     });
@@ -229,9 +231,13 @@ describe('a pass', () => {
       passUnit(ops, openedBatch(ops, { enrollmentKind: 'group', name }), x509Pass(name), name);
     }
     const entries = outboxOf(ops);
-    expect(entries).toMatchObject([{ kind: 'group', key: expect.stringMatching(/^line-7-issuing-ca-[0-9a-f]{16}$/) }]);
+    expect(entries).toMatchObject([
+      { kind: 'group', key: expect.stringMatching(/^line-7-issuing-ca-[0-9a-f]{16}$/) as string },
+    ]);
     expect(JSON.parse(entries[0]?.body ?? '')).toMatchObject({
-      attestation: { x509: { signingCertificates: { primary: { certificate: expect.stringContaining('AAAA') } } } },
+      attestation: {
+        x509: { signingCertificates: { primary: { certificate: expect.stringContaining('AAAA') as string } } },
+      },
     });
     expect(must(ops.listUnits({ limit: 9 })).items).toMatchObject([{ deviceId: 'sn2' }, { deviceId: 'sn1' }]);
   });

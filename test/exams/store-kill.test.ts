@@ -6,7 +6,9 @@ import { fileURLToPath } from 'node:url';
 import BetterSqlite from 'better-sqlite3';
 import { expect, it } from 'vitest';
 import { must } from '../../src-main/lib/base/result.ts';
+import type { ReportUnit } from '../../src-main/station/batches/store-ports.ts';
 import { openStoreReader } from '../../src-main/station/queue/reader.ts';
+import type { StoreOperations } from '../../src-main/station/queue/store.ts';
 import { chainOf, newFolder, newStore, openedBatch, passUnit } from './store-fixtures.ts';
 import { run, startMs, tpmPass } from './store-units.ts';
 
@@ -42,6 +44,24 @@ function isSound(file: string): boolean {
   return complaints[0]?.integrity_check === 'ok' && orphans.length === 0;
 }
 
+function expectToHold(acknowledged: readonly string[], ops: StoreOperations): void {
+  const [unit] = must(ops.listUnits({ limit: 9 })).items;
+  const isPassed = unit?.state === 'passed';
+  const open = must(ops.interrupted());
+  if (acknowledged.includes('begun')) expect(open.map((one) => one.runId)).toEqual(isPassed ? [] : ['run-SN1']);
+  if (acknowledged.includes('passed')) expect(isPassed).toBe(true);
+  expect(open[0]?.open.length ?? 0).toBeLessThanOrEqual(1);
+  expect(must(ops.outboxCounts()).pending).toBe(isPassed ? 1 : 0);
+}
+
+function finish(ops: StoreOperations): void {
+  const [unit] = must(ops.listUnits({ limit: 9 })).items;
+  const batch = must(ops.openedBatch(must(ops.listBatches())[0]?.batchId ?? ''));
+  if (unit?.state === 'passed') expect(ops.pass(run('run-SN1'), tpmPass('SN1')).ok).toBe(true);
+  else passUnit(ops, batch, tpmPass('SN1'), 'SN1');
+  expect(must(ops.outboxCounts()).pending).toBe(1);
+}
+
 it('keeps every acknowledged step when killed before any statement, and goes on from there', async () => {
   const template = newStore();
   openedBatch(template.ops);
@@ -54,20 +74,12 @@ it('keeps every acknowledged step when killed before any statement, and goes on 
     const ended = await worked(['statements', file, String(statement)]);
     expect(isSound(file)).toBe(true);
     const { ops, store } = newStore(file);
-    const has = (step: string): boolean => ended.acknowledged.includes(step);
     const [unit] = must(ops.listUnits({ limit: 9 })).items;
-    const open = must(ops.interrupted());
-    if (has('begun') && unit?.state !== 'passed') expect(open.map((one) => one.runId)).toEqual(['run-SN1']);
-    if (has('intended') && !has('fulfilled')) expect(open[0]?.open.length ?? 0).toBeLessThanOrEqual(1);
-    if (has('passed')) expect(unit?.state).toBe('passed');
-    expect(must(ops.outboxCounts()).pending).toBe(unit?.state === 'passed' ? 1 : 0);
+    expectToHold(ended.acknowledged, ops);
     expect((await chainOf(ops)).ok).toBe(true);
     verdicts.push(unit?.state ?? 'unknown');
     // The next start finishes the unit, and there is one enrollment, never two.
-    const batch = must(ops.openedBatch(must(ops.listBatches())[0]?.batchId ?? ''));
-    if (unit?.state === 'passed') expect(ops.pass(run('run-SN1'), tpmPass('SN1')).ok).toBe(true);
-    else passUnit(ops, batch, tpmPass('SN1'), 'SN1');
-    expect(must(ops.outboxCounts()).pending).toBe(1);
+    finish(ops);
     store.close();
     if (ended.signal === null) break;
     expect(ended.signal).toBe('SIGKILL');
@@ -94,14 +106,16 @@ it('keeps every acknowledged pass once, with its enrollment, however often the s
   const reader = must(openStoreReader(file));
   const batch = must(await reader.reportBatch('latest'));
   const passed: string[] = [];
-  for (let next: number | undefined = 0; next !== undefined;) {
-    const page = must(await reader.reportUnits(batch.batchId, next));
-    const isPassed = (unit: (typeof page.units)[number]): boolean => unit.state === 'passed';
-    for (const unit of page.units.filter(isPassed)) {
+  for (let next = 0, isMore = true; isMore;) {
+    const page: { readonly units: readonly ReportUnit[]; readonly next?: number } = must(
+      await reader.reportUnits(batch.batchId, next),
+    );
+    for (const unit of page.units.filter(({ state }) => state === 'passed')) {
       expect(unit).toMatchObject({ verdict: 'pass', enrollmentKey: `reg-${unit.serialNumber.toLowerCase()}` });
       passed.push(unit.serialNumber);
     }
-    next = page.next;
+    isMore = page.next !== undefined;
+    next = page.next ?? 0;
   }
   reader.close();
   expect(passed.filter((name) => acknowledged.has(name)).sort()).toEqual([...acknowledged].sort());
