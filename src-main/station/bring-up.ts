@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import type { Fault } from '../lib/base/fault.ts';
-import { type Result, failed, ok } from '../lib/base/result.ts';
+import { type Result, ok } from '../lib/base/result.ts';
 import type { UnitView } from '../contract/views.ts';
 import { type HostParts, type StationCore, virtualSerialPrefix } from './composition.ts';
 import { type StationConfig, stationPaths } from './config.ts';
@@ -37,6 +37,13 @@ export interface Reached {
 /** Resolves when everything is up or has failed with a fault that the screens show; it never rejects. */
 export async function bringUp(up: BringUp, onReached: (reached: Reached) => void): Promise<void> {
   const { host, live, signal } = up;
+  // Looked at first: once the service is up, its state would cover this fault.
+  const hasUnits = up.config['virtual-units'] > 0;
+  const isSwtpmThere = hasUnits && spawnSync('swtpm', ['--version'], { stdio: 'ignore' }).status === 0;
+  if (hasUnits && up.config.tpm === 'swtpm' && !isSwtpmThere) {
+    tellFault(up, stationFault('swtpm-missing'));
+    return;
+  }
   const found = await findTarget(up);
   if (signal.aborted || !found.ok) {
     if (!found.ok) tellFault(up, found.fault);
@@ -60,7 +67,7 @@ export async function bringUp(up: BringUp, onReached: (reached: Reached) => void
       await embedded?.program.stop();
     },
   });
-  const started = await startUnits(up, target);
+  const started = await startUnits(up, target, up.config.tpm ?? (isSwtpmThere ? 'swtpm' : 'software'));
   if (!started.ok) {
     tellFault(up, started.fault);
     return;
@@ -98,11 +105,9 @@ async function findTarget(
   return target;
 }
 
-async function startUnits(up: BringUp, target: Target): Promise<Result<VirtualBench>> {
+async function startUnits(up: BringUp, target: Target, tpm: 'swtpm' | 'software'): Promise<Result<VirtualBench>> {
   const { config, host, core } = up;
   if (config['virtual-units'] === 0) return ok({ units: [], stop: async () => undefined });
-  const isInstalled = spawnSync('swtpm', ['--version'], { stdio: 'ignore' }).status === 0;
-  if (config.tpm === 'swtpm' && !isInstalled) return failed(stationFault('swtpm-missing'));
   const paths = stationPaths(config.data);
   const bench = await startVirtualBench(
     host.launcher,
@@ -110,7 +115,7 @@ async function startUnits(up: BringUp, target: Target): Promise<Result<VirtualBe
       folder: paths.virtualBench,
       units: config['virtual-units'],
       attestation: config.attestation,
-      tpm: config.tpm ?? (isInstalled ? 'swtpm' : 'software'),
+      tpm,
       serialPrefix: virtualSerialPrefix(core.stationId),
       caFile: target.caFile,
       mqttsPort: target.mqttsPort,
