@@ -26,7 +26,14 @@ const gates = {
 
 const suites = quick
   ? { unit: ['unit'], gates: ['gates'] }
-  : { unit: ['unit'], exams: ['exams'], flows: ['flows'], gates: ['gates'], runtime: ['runtime'] };
+  : {
+      unit: ['unit'],
+      renderer: ['renderer'],
+      exams: ['exams'],
+      flows: ['flows'],
+      gates: ['gates'],
+      runtime: ['runtime'],
+    };
 
 const counts = [];
 

@@ -35,6 +35,6 @@ export async function ensureBuild() {
   });
 }
 
-export function about() {
+function about() {
   return JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 }

@@ -40,7 +40,7 @@ export async function ensureElectron() {
   return made;
 }
 
-export function findElectron() {
+function findElectron() {
   const given = process.env.ELECTRON_OVERRIDE_DIST_PATH;
   if (given !== undefined && given !== '') {
     return describe('given by ELECTRON_OVERRIDE_DIST_PATH', given, process.env.BENCHLINE_SQLITE_BINDING);
@@ -169,7 +169,7 @@ async function unpack(archive, folder) {
 }
 
 /** Where the kernel keeps user namespaces from ordinary users, Chromium's sandbox starts through its set-uid helper. */
-export function needsSandboxHelper() {
+function needsSandboxHelper() {
   const reads = (path, value) => existsSync(path) && readFileSync(path, 'utf8').trim() === value;
   return (
     reads('/proc/sys/kernel/apparmor_restrict_unprivileged_userns', '1') ||

@@ -9,6 +9,8 @@ const needs = {
   window: [['libgtk-3-0t64', 'libgtk-3-0'], ['libnss3'], ['libasound2t64', 'libasound2'], ['libgbm1'], ['libxss1']],
   build: [['g++'], ['make'], ['python3']],
   tests: [
+    // For the page's own tests; the window itself is Electron.
+    ['chromium'],
     ['xvfb'],
     ['xauth'],
     ['swtpm'],

@@ -14,7 +14,7 @@ export const plainUser = 'benchline';
 // Root's home is closed to the unprivileged user who must run what is cached.
 const sharedCache = '/var/cache/benchline';
 
-export function cacheFolders() {
+function cacheFolders() {
   const named = process.env.BENCHLINE_CACHE;
   if (named !== undefined && named !== '') return { own: resolve(named), all: [resolve(named)] };
   const home = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'benchline');

@@ -26,7 +26,7 @@ export interface App {
 }
 
 /** A folder that the user of the window owns. */
-export function plainFolder(): string {
+function plainFolder(): string {
   const { asPlainUser } = ground();
   if (asPlainUser.length === 0) return mkdtempSync(join(tmpdir(), 'benchline-'));
   const [command = '', ...words] = asPlainUser;

@@ -12,7 +12,7 @@ export interface KernelView {
   readonly userNamespace: string;
 }
 
-export function kernelView(pid: number): KernelView {
+function kernelView(pid: number): KernelView {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const field = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? Number.NaN);
@@ -37,7 +37,7 @@ function namespaceOf(pid: number): string {
 }
 
 /** Every process below `pid`. */
-export function descendants(pid: number): readonly number[] {
+function descendants(pid: number): readonly number[] {
   const children = (parent: number): number[] =>
     readdirSync(`/proc/${parent}/task`).flatMap((task) =>
       readFileSync(`/proc/${parent}/task/${task}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
