@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { faultMaker } from '../lib/base/fault.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 
-export const serviceOptionFault = faultMaker({
+const serviceOptionFault = faultMaker({
   'service-option-missing': { say: 'The service program needs --{option}.', hint: 'Start it by: benchline service' },
   'service-option-unknown': { say: 'The service program does not understand: {reason}', hint: 'Leave it out.' },
   'service-option-wrong': { say: '--{option} cannot be {value}.', hint: 'It must be {wanted}.' },

@@ -157,16 +157,13 @@ function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts):
   });
 }
 
-/** Given at every start: a hub's key may have changed; how it takes part stays as it was set. */
+/** Offered at every start: a hub's key may have changed; how it takes part, and whether, stays as a person set it. */
 async function linkHubs(store: Store, connectionStrings: readonly string[]): Promise<Result<void>> {
-  const linked = await store.linkedHubs();
-  if (!linked.ok) return linked;
   for (const connectionString of connectionStrings) {
     const hub = hubFrom({ connectionString });
     if (!hub.ok) return hub;
-    const known = linked.value.find((one) => one.hostName === hub.value.hostName);
-    const kept = await store.putLinkedHub({ ...hub.value, ...known, connectionString });
-    if (!kept.ok) return kept;
+    const offered = await store.offerLinkedHub(hub.value);
+    if (!offered.ok) return offered;
   }
   return ok();
 }

@@ -169,7 +169,7 @@ export function inOneHour(): number {
 }
 
 /** A request as curl would send it: nothing of our clients is in it. */
-export function rawCall(peer: { readonly host: string; readonly caPem: string }, call: RawRequest): Promise<RawReply> {
+function rawCall(peer: { readonly host: string; readonly caPem: string }, call: RawRequest): Promise<RawReply> {
   return new Promise((resolve, reject) => {
     const body = call.body === undefined ? undefined : Buffer.from(call.body);
     const request = httpsRequest(

@@ -106,12 +106,19 @@ describe('killed between commit and reply', () => {
 describe('stopped and started again', () => {
   it('has the same identity, keys and certificates, and what it held', async () => {
     must(await bed.control.setAllocationPolicy('static'));
+    const [hub, other] = bed.hubs.map(({ hostName, connectionString }) => ({ hostName, connectionString }));
+    must(await bed.control.unlinkHub(other?.hostName ?? ''));
+    const kept = must(
+      await bed.control.linkHub({ connectionString: hub?.connectionString ?? '', allocationWeight: 7 }),
+    );
     const shown = await certificateShown(bed);
     expect(await bed.killService('SIGTERM')).toBe(0);
     expect(existsSync(bed.readyFile)).toBe(false);
     expect(await bed.restartService()).toEqual(bed.ready);
     expect(await certificateShown(bed)).toEqual(shown);
     expect(must(await bed.control.allocationPolicy())).toBe('static');
+    // its starter offers both hubs again
+    expect(must(await bed.control.linkedHubs())).toEqual([{ ...kept, allocationWeight: 7 }]);
     expect(statSync(bed.readyFile).mode & 0o777).toBe(0o600);
   });
 

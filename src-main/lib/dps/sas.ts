@@ -105,6 +105,6 @@ export function verifySasToken(token: SasToken, check: SasCheck): Result<void> {
   return token.expiresAtS + check.skewS < check.nowS ? failed(dpsFault('sas-expired')) : ok();
 }
 
-export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
+function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
   return new Uint8Array(createHmac('sha256', key).update(message).digest());
 }

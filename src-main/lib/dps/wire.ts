@@ -1,16 +1,7 @@
 /** The JSON of the provisioning service (dps-wire 1.3 to 1.5, 1.9, 7): schemas at the border, for both ends. */
 import { z } from 'zod';
 
-export const registrationStatuses = ['unassigned', 'assigning', 'assigned', 'failed', 'disabled'] as const;
-export type RegistrationStatus = (typeof registrationStatuses)[number];
-
-export const registrationSubstatuses = [
-  'initialAssignment',
-  'deviceDataMigrated',
-  'deviceDataReset',
-  'reprovisionedToInitialAssignment',
-] as const;
-export type RegistrationSubstatus = (typeof registrationSubstatuses)[number];
+const registrationStatuses = ['unassigned', 'assigning', 'assigned', 'failed', 'disabled'] as const;
 
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 
@@ -50,7 +41,7 @@ export type RegistrationOperation = z.infer<typeof registrationOperation>;
 /** dps-wire 1.8: the 401 that carries an activation blob. */
 export const tpmChallenge = z.looseObject({ authenticationKey: base64.min(1), keyName: z.string() });
 
-export const attestationTypes = ['none', 'tpm', 'x509', 'symmetricKey'] as const;
+const attestationTypes = ['none', 'tpm', 'x509', 'symmetricKey'] as const;
 
 const certificate = z.looseObject({ certificate: z.string().nullish(), info: z.unknown().optional() });
 const certificatePair = z.looseObject({ primary: certificate.nullish(), secondary: certificate.nullish() });
@@ -71,7 +62,6 @@ export const attestationMechanism = z.looseObject({
 export type AttestationMechanism = z.infer<typeof attestationMechanism>;
 
 export const allocationPolicies = ['hashed', 'geoLatency', 'static', 'custom'] as const;
-export type AllocationPolicy = (typeof allocationPolicies)[number];
 
 const anyObject = z.record(z.string(), z.unknown());
 
@@ -88,7 +78,7 @@ export const registrationId = z
   .regex(/^[A-Za-z0-9\-._:]*[A-Za-z0-9-]$/);
 
 /** dps-wire 0.1: a hub's device id is case-sensitive and has an alphabet of its own. */
-export const hubDeviceId = z
+const hubDeviceId = z
   .string()
   .max(128)
   .regex(/^[A-Za-z0-9\-:.+%_#*?!(),=@;$']+$/);

@@ -16,7 +16,7 @@ import { dayMs } from './certificate-writer.ts';
 import { privateKeyToPem, signingKeyFromPem } from './keys.ts';
 import { certificatesFromPem, certificatesToPem } from './pem.ts';
 
-export const tlsStoreFault = faultMaker({
+const tlsStoreFault = faultMaker({
   'tls-folder-unusable': {
     say: 'The folder {folder} for the TLS certificates cannot be used: {reason}.',
     hint: 'Check that this user may write there.',

@@ -7,7 +7,7 @@ import { parseSasToken, sasSkewS, verifySasToken } from '../../lib/dps/sas.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
 import { accessRights, type AccessPolicy, type AccessRight, type ServiceIdentity } from './records.ts';
 
-export const ownerPolicyName = 'provisioningserviceowner';
+const ownerPolicyName = 'provisioningserviceowner';
 
 /** A new service's scope (`0ne` and eight digits, dps-wire 13 item 16) and its one policy with every right. */
 export function freshIdentity(random: Random): ServiceIdentity {

@@ -86,6 +86,8 @@ export interface Store {
 
   linkedHubs(): Stored<readonly LinkedHub[]>;
   putLinkedHub(hub: LinkedHub): Stored<void>;
+  /** As `putLinkedHub`, but a hub that was removed stays removed, and one that is there takes the connection string alone. */
+  offerLinkedHub(hub: LinkedHub): Stored<void>;
   /** False when it was not there. */
   deleteLinkedHub(hostName: string): Stored<boolean>;
   allocationDefault(): Stored<AllocationDefault>;

@@ -67,5 +67,6 @@ export interface Tables {
   operations: OperationRow;
   registrations: RegistrationRow;
   linked_hubs: LinkedHubRow;
+  unlinked_hubs: { host_name: string };
   settings: SettingRow;
 }

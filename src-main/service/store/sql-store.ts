@@ -1,5 +1,5 @@
 /** The core's Store over kysely. */
-import { Kysely, type Transaction } from 'kysely';
+import { Kysely } from 'kysely';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import type { Database } from '../../lib/sqlite/database.ts';
 import { faultOf } from '../../lib/sqlite/faults.ts';
@@ -8,14 +8,17 @@ import { migrate } from '../../lib/sqlite/migrate.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { ChangeOutcome, PageOf, Precondition, Store, Stored } from '../core/ports.ts';
 import type { AllocationDefault, EnrollmentKind, ServiceIdentity } from '../core/records.ts';
+import type { Access, Db } from './access.ts';
 import { changeEnrollment } from './enrollment-changes.ts';
+import { linkedHubsOver } from './linked-hubs.ts';
 import { firstTables } from './migrations/0001-first-tables.ts';
+import { rememberUnlinkedHubs } from './migrations/0002-remember-unlinked-hubs.ts';
 import { finishOperation, pendingOperations, startOperation } from './operations.ts';
-import { enrollmentFromRow, linkedHubFromRow, operationFromRow, registrationFromRow } from './rows.ts';
+import { enrollmentFromRow, operationFromRow, registrationFromRow } from './rows.ts';
 import type { Tables } from './schema.ts';
 
 export function openSqliteStore(database: Database): Result<Store> {
-  const migrated = migrate(database, [firstTables]);
+  const migrated = migrate(database, [firstTables, rememberUnlinkedHubs]);
   if (!migrated.ok) return migrated;
   return ok(
     sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), (error) => storeFault(error, database.file)),
@@ -29,15 +32,7 @@ function storeFault(error: unknown, file: string): ServiceFault | undefined {
   return fault === undefined ? undefined : serviceFault('store-failed', { reason: fault.say, cause: fault.code });
 }
 
-type Db = Kysely<Tables>;
-
-interface Access {
-  /** One statement, or reads that need not agree with each other. */
-  readonly look: <T>(work: (db: Db) => Promise<T>) => Stored<T>;
-  readonly change: <T>(work: (db: Transaction<Tables>) => Promise<T>) => Stored<T>;
-}
-
-export function sqlStore(db: Db, readFault: FaultReader): Store {
+function sqlStore(db: Db, readFault: FaultReader): Store {
   const guarded = async <T>(work: () => Promise<T>): Stored<T> => {
     try {
       return ok(await work());
@@ -53,6 +48,7 @@ export function sqlStore(db: Db, readFault: FaultReader): Store {
   };
   return {
     ...settingsOver(access),
+    ...linkedHubsOver(access),
     ...enrollmentsOver(access),
     ...operationsOver(access),
     ...registrationsOver(access),
@@ -65,16 +61,7 @@ async function registered(db: Db): Promise<number> {
   return (await counted.executeTakeFirstOrThrow()).n;
 }
 
-type Settings = Pick<
-  Store,
-  | 'loadOrCreateIdentity'
-  | 'linkedHubs'
-  | 'putLinkedHub'
-  | 'deleteLinkedHub'
-  | 'allocationDefault'
-  | 'setAllocationDefault'
-  | 'counts'
->;
+type Settings = Pick<Store, 'loadOrCreateIdentity' | 'allocationDefault' | 'setAllocationDefault' | 'counts'>;
 
 function settingsOver({ look, change }: Access): Settings {
   const setting = async (db: Db, name: string): Promise<string | undefined> =>
@@ -87,36 +74,13 @@ function settingsOver({ look, change }: Access): Settings {
     loadOrCreateIdentity: (fresh) =>
       change(async (db) => {
         const value = JSON.stringify(fresh);
+        const values = { name: 'identity', value };
         await db
           .insertInto('settings')
-          .values({ name: 'identity', value })
+          .values(values)
           .onConflict((known) => known.doNothing())
           .execute();
         return JSON.parse((await setting(db, 'identity')) ?? value) as ServiceIdentity;
-      }),
-    linkedHubs: () =>
-      look(async (db) => {
-        const rows = await db.selectFrom('linked_hubs').selectAll().orderBy('host_name').execute();
-        return rows.map(linkedHubFromRow);
-      }),
-    putLinkedHub: (hub) =>
-      change(async (db) => {
-        const values = {
-          host_name: hub.hostName,
-          connection_string: hub.connectionString,
-          allocation_weight: hub.allocationWeight,
-          apply_allocation_policy: hub.applyAllocationPolicy ? 1 : 0,
-        };
-        await db
-          .insertInto('linked_hubs')
-          .values(values)
-          .onConflict((known) => known.column('host_name').doUpdateSet(values))
-          .execute();
-      }),
-    deleteLinkedHub: (hostName) =>
-      change(async (db) => {
-        const done = await db.deleteFrom('linked_hubs').where('host_name', '=', hostName).executeTakeFirst();
-        return done.numDeletedRows > 0n;
       }),
     allocationDefault: () =>
       look(async (db) => ((await setting(db, 'allocation-policy')) ?? 'hashed') as AllocationDefault),

@@ -1,0 +1,12 @@
+/** How the parts of the store reach its tables. */
+import type { Kysely, Transaction } from 'kysely';
+import type { Stored } from '../core/ports.ts';
+import type { Tables } from './schema.ts';
+
+export type Db = Kysely<Tables>;
+
+export interface Access {
+  /** One statement, or reads that need not agree with each other. */
+  readonly look: <T>(work: (db: Db) => Promise<T>) => Stored<T>;
+  readonly change: <T>(work: (db: Transaction<Tables>) => Promise<T>) => Stored<T>;
+}
