@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { delimiter, join } from 'node:path';
 import { ensureBuild } from './setup/build.mjs';
 import { setUp } from './setup/index.mjs';
-import { appHome, asPlainUser, lendFolder, plainEnvironment } from './setup/plain.mjs';
+import { appHome, asPlainUser, lendFolder, plainEnvironment, readableRuntime } from './setup/plain.mjs';
 import { isRoot, modules, nodePath, plainUser, root } from './setup/places.mjs';
 import { SetupStop, say } from './setup/say.mjs';
 
@@ -43,7 +43,7 @@ async function openWindow() {
         'The same work without a window:  npm start -- --headless',
     );
   }
-  const { electron } = await setUp('window');
+  const electron = readableRuntime((await setUp('window')).electron);
   await ensureBuild();
   if (electron.kind !== 'real') say(`Electron ${electron.version} (${electron.kind})`);
   const named = args[args.indexOf('--data') + 1];

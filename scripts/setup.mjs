@@ -3,11 +3,12 @@
 //   --json    what was found, for the tests: the Electron runtime, the folder to start it on, the words to start it with
 import { ensureBuild } from './setup/build.mjs';
 import { setUp } from './setup/index.mjs';
-import { appHome, asPlainUser } from './setup/plain.mjs';
+import { appHome, asPlainUser, readableRuntime } from './setup/plain.mjs';
 import { SetupStop, say } from './setup/say.mjs';
 
 try {
-  const { electron } = await setUp(process.argv.includes('--window') ? 'window' : 'tests');
+  const found = await setUp(process.argv.includes('--window') ? 'window' : 'tests');
+  const electron = readableRuntime(found.electron);
   say(`[set-up] ready; Electron ${electron.version} (${electron.kind}) in ${electron.folder}`);
   if (process.argv.includes('--json')) {
     await ensureBuild();

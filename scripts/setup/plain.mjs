@@ -14,7 +14,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { sourceMark } from './build.mjs';
 import { cachePath, isRoot, plainUser, root, sha256 } from './places.mjs';
 import { SetupStop, say } from './say.mjs';
@@ -69,6 +69,20 @@ export function lendFolder(folder) {
 function plainUserReads(path) {
   const [command, ...args] = [...asPlainUser(), 'test', '-r', path];
   return spawnSync(command, args).status === 0;
+}
+
+/** The runtime where the plain user can run it: as it is, or a copy of a real one that lies in a closed checkout. */
+export function readableRuntime(electron) {
+  if (!isRoot || plainUserReads(electron.binary)) return electron;
+  const folder = cachePath(`electron-${electron.version}-${electron.kind}`);
+  if (!existsSync(folder)) {
+    const work = `${folder}.${process.pid}`;
+    rmSync(work, { recursive: true, force: true });
+    cpSync(electron.folder, work, { recursive: true, verbatimSymlinks: true });
+    spawnSync('chmod', ['-R', 'a+rX', work]);
+    renameSync(work, folder);
+  }
+  return { ...electron, folder, binary: join(folder, basename(electron.binary)) };
 }
 
 /** The folder the app is started from: the checkout, or a copy of what runs where the plain user cannot read it. */
