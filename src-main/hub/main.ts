@@ -46,7 +46,10 @@ async function openHubs(options: HubOptions, database: HubDatabase, log: Log): P
   for (const place of options.places) {
     const hubLog = log.with({ hub: place.hostName });
     const keys = database.keys(place.number, newKeys);
-    if (!keys.ok) return keys;
+    if (!keys.ok) {
+      await close();
+      return keys;
+    }
     const store = database.devices(place.number);
     const parts = { hostName: place.hostName, keys: keys.value, store, log: hubLog };
     hubs.push(await createHub({ ...parts, clock: systemClock, random: systemRandom }));

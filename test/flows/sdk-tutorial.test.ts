@@ -1,0 +1,155 @@
+/** The steps of the public tutorial from the command line: link a hub, choose a policy, enroll by hand. */
+import { spawn } from 'node:child_process';
+import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeHierarchy, openSsl, type OpenSsl } from '../exams/openssl.ts';
+import { openServiceBench, type ServiceBench } from './sdk-bench.ts';
+
+let bench: ServiceBench;
+let tool: OpenSsl;
+let ek: Buffer;
+
+beforeAll(async () => {
+  bench = await openServiceBench();
+  tool = openSsl();
+  makeHierarchy(tool, 'p256');
+  tool.run('x509', '-in', 'ca.pem', '-outform', 'der', '-out', 'ca.cer');
+  const folder = mkdtempSync(join(tmpdir(), 'tutorial-tpm-'));
+  const job = { host: '', idScope: '', tpm: { kind: 'software', folder }, onlyIdentity: true };
+  const identity = await bench.client(new URL('./sdk-device-client.ts', import.meta.url), job);
+  ek = Buffer.from((identity as { endorsementKey: string }).endorsementKey, 'base64');
+  rmSync(folder, { recursive: true });
+});
+
+afterAll(async () => {
+  await bench.close();
+  tool.remove();
+});
+
+async function answer(...words: readonly string[]): Promise<unknown> {
+  const { text } = await bench.ask(...words, '--json');
+  return JSON.parse(text);
+}
+
+describe('benchline service', () => {
+  it('shows and sets the allocation policy', async () => {
+    expect(await answer('policy')).toEqual({ policy: 'hashed' });
+    expect(await bench.ask('policy', 'static')).toEqual({ code: 0, text: 'The policy is static.\n' });
+    expect(await answer('policy')).toEqual({ policy: 'static' });
+    expect(await bench.ask('policy', 'hashed')).toMatchObject({ code: 0 });
+    expect(await bench.ask('policy', 'fastest')).toMatchObject({
+      code: 2,
+      text: 'The policy cannot be fastest.\nIt must be hashed or static.\n(option-wrong)\n',
+    });
+  });
+
+  it('unlinks a hub and links it again by its connection string, with a weight', async () => {
+    const { hostName, connectionString } = bench.ready.hubs[1]!;
+    expect(await bench.ask('unlink-hub', hostName)).toMatchObject({ code: 0 });
+    expect(await answer('hubs')).toHaveLength(1);
+    expect(await bench.ask('link-hub', '--connection-string', connectionString, '--weight', '7')).toMatchObject({
+      code: 0,
+    });
+    expect(await answer('hubs')).toContainEqual(expect.objectContaining({ hostName, allocationWeight: 7 }));
+  });
+
+  it.each([
+    ['a weight beyond the limit', ['--weight', '1001'], 'option-wrong'],
+    ['no connection string', [], 'option-missing'],
+    ['half a connection string', ['--connection-string', 'HostName=hub.example'], undefined],
+  ])('links no hub with %s', async (_what, words, code) => {
+    const given = code === 'option-wrong' ? ['--connection-string', bench.ready.hubs[0]!.connectionString] : [];
+    const refused = (await answer('link-hub', ...given, ...words)) as { ok: boolean; fault: { code: string } };
+    expect(refused.ok).toBe(false);
+    expect(refused.fault.code).toMatch(code ?? /./);
+  });
+
+  it('enrolls a TPM by its endorsement key as base64, as a file of base64 and as the TPM’s own file', async () => {
+    const text = ek.toString('base64');
+    const files = [tool.put('ek.txt', `${text}\n`), tool.put('ek.pub', ek)];
+    for (const [at, given] of [text, ...files].entries()) {
+      const made = await answer('enroll', '--tpm-ek', given, '--registration-id', `tpm-${at}`);
+      expect(made).toMatchObject({ registrationId: `tpm-${at}`, attestation: { tpm: { endorsementKey: text } } });
+    }
+  });
+
+  it('enrolls a device and a group by .pem and by .cer, named by the certificate unless told otherwise', async () => {
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-keyout', 'unit.key'];
+    tool.run('req', '-x509', ...key, '-subj', '/CN=unit-77', '-days', '9', '-out', 'unit.pem');
+    expect(await bench.ask('enroll', '--certificate', tool.path('unit.pem'))).toEqual({
+      code: 0,
+      text: 'unit-77 is enrolled.\n',
+    });
+    const { hostName } = bench.ready.hubs[1]!;
+    const pinned = ['--registration-id', 'unit-78', '--device-id', 'press-78', '--hub', hostName];
+    expect(await answer('enroll', '--certificate', tool.path('unit.pem'), ...pinned)).toMatchObject({
+      registrationId: 'unit-78',
+      deviceId: 'press-78',
+      allocationPolicy: 'static',
+      iotHubs: [hostName],
+    });
+    const group = await answer('enroll-group', '--id', 'line-9', '--certificate', tool.path('ca.cer'));
+    expect(group).toMatchObject({ enrollmentGroupId: 'line-9' });
+    const listed = await bench.ask('enrollments');
+    expect(listed.text).toMatch(/^group +line-9 +x509$/m);
+    expect(listed.text).toMatch(/^individual +unit-77 +x509$/m);
+  });
+
+  it('enrolls nothing over what is enrolled, and nothing it cannot read', async () => {
+    const taken = await bench.ask('enroll', '--certificate', tool.path('unit.pem'));
+    expect(taken).toMatchObject({ code: 1, text: expect.stringContaining('(enrollment-exists)') as string });
+    const noCertificate = await bench.ask('enroll', '--certificate', tool.path('unit.key'));
+    expect(noCertificate.text).toContain('(certificate-unreadable)');
+    const noFile = await bench.ask('enroll-group', '--id', 'x', '--certificate', tool.path('none.pem'));
+    expect(noFile.text).toContain('(file-unreadable)');
+    const noKey = await bench.ask('enroll', '--tpm-ek', ek.subarray(0, 99).toString('base64'));
+    expect(noKey.text).toContain('(ek-unreadable)');
+  });
+
+  it('knows no other word, and no service where there is none', async () => {
+    expect(await bench.ask('frobnicate')).toMatchObject({
+      code: 2,
+      text: expect.stringContaining('(verb-unknown)') as string,
+    });
+    const elsewhere = await bench.ask('hubs', '--connection-string', 'nonsense');
+    expect(elsewhere.text).toContain('(connection-string-unreadable)');
+  });
+});
+
+describe('benchline service for a user without rights', () => {
+  const nobody = 65_534;
+  // started by root it gives its rights away; started by anybody else it has none to give
+  const isRoot = process.getuid?.() === 0;
+
+  it('takes other ports and says the one command that would allow the standard ones', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tutorial-user-'));
+    if (isRoot) chownSync(folder, nobody, nobody);
+    const address = bench.ready.deviceHost.replace(/\.1$/, '.101');
+    const cli = join(import.meta.dirname, '../../src-main/cli.ts');
+    const rights = isRoot ? { uid: nobody, gid: nobody } : {};
+    const child = spawn(process.execPath, [cli, 'service', '--data', join(folder, 'data'), '--listen', address], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+      ...rights,
+    });
+    let text = '';
+    const ready = new Promise<void>((resolve) => {
+      child.stdout.on('data', (chunk: Buffer) => {
+        text += chunk.toString();
+        if (text.includes('Connection strings are in')) resolve();
+      });
+      child.once('exit', () => {
+        resolve();
+      });
+    });
+    await ready;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+    rmSync(folder, { recursive: true });
+    expect(text).toContain('This user may not listen on port 443.');
+    expect(text).toContain('sudo sysctl net.ipv4.ip_unprivileged_port_start=443');
+    expect(text).toMatch(/HTTPS 20\d{3}, MQTT 28\d{3}, AMQP 25\d{3}/);
+  });
+});
