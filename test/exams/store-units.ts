@@ -27,7 +27,7 @@ export function someTerms(change: Partial<BatchTerms> = {}): BatchTerms {
   };
 }
 
-export const serial = (text: string): SerialNumber => text as SerialNumber;
+const serial = (text: string): SerialNumber => text as SerialNumber;
 export const run = (text: string): RunId => text as RunId;
 
 /** A run id and a serial number that belong together. */

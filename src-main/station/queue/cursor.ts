@@ -14,7 +14,7 @@ export interface Page<Item> {
 }
 
 // As the contract says: a page crosses to a screen as one message.
-export const maxPageItems = 200;
+const maxPageItems = 200;
 
 /** The number of the last row seen; the largest there can be for a first page that goes downwards. */
 export function seqCursor(cursor: string | undefined): Result<number> {

@@ -39,7 +39,7 @@ export const genesisHash = '0'.repeat(64);
  * SHA-256, lower-case hexadecimal, over the UTF-8 of the JSON array [seq, timeMs, kind, actor, body, prevHash] without
  * white space, where body is the text of the event's JSON as it is stored.
  */
-export function eventHash(event: Omit<EventRow, 'hash'>): string {
+function eventHash(event: Omit<EventRow, 'hash'>): string {
   const { seq, time_ms, kind, actor, body, prev_hash } = event;
   return sha256Hex(JSON.stringify([seq, time_ms, kind, actor, body, prev_hash]));
 }

@@ -10,7 +10,7 @@ export interface Budget {
 }
 
 /** A service takes 1,000 operations a minute (dps-wire 8.4). */
-export const defaultOperationsPerMinute = 1_000;
+const defaultOperationsPerMinute = 1_000;
 
 export function createBudget(clock: Clock, operationsPerMinute = defaultOperationsPerMinute): Budget {
   // A tenth may be saved up and spent at once; with nine tenths flowing in, no minute holds more than the whole.

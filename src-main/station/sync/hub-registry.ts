@@ -27,16 +27,17 @@ const device = z.looseObject({
 });
 
 export function createHubRegistry(options: HubRegistryOptions, parts: ServiceClientParts): HubRegistry {
-  const callers = new Map<string, SignedCaller>(
-    options.connections.map((connection) => [
-      connection.host,
-      createSignedCaller({ connection, caPem: options.caPem, name: `the hub ${connection.host}` }, parts),
-    ]),
-  );
+  const callers = new Map<string, SignedCaller>();
+  for (const connection of options.connections) {
+    const caller = createSignedCaller({ connection, caPem: options.caPem, name: `the hub ${connection.host}` }, parts);
+    // A service names its hubs by host alone (dps-wire 1.5); where several share one address, by the port as well.
+    callers.set(`${connection.host}:${connection.port}`, caller);
+    if (!callers.has(connection.host)) callers.set(connection.host, caller);
+  }
   return {
     async presence(hub, deviceId, signal) {
-      // A service names its hubs by host alone (dps-wire 1.5); ours may add the port they listen on.
-      const caller = callers.get(hub.toLowerCase().replace(/:\d+$/, ''));
+      const name = hub.toLowerCase();
+      const caller = callers.get(name) ?? callers.get(name.replace(/:\d+$/, ''));
       if (caller === undefined) return ok(undefined);
       const path = `/devices/${encodeURIComponent(deviceId)}?api-version=2021-04-12`;
       const reply = await caller.call({ method: 'GET', path, signal });

@@ -49,20 +49,32 @@ export function startLifeWatch(parts: LifeWatchParts): LifeWatch {
 }
 
 async function watch(parts: LifeWatchParts, signal: CancelSignal): Promise<void> {
-  const { store, clock, log } = parts;
+  const { clock, log } = parts;
   while (!signal.aborted) {
-    const due = await store.lifeDue(maxLooks);
-    const looked = due.ok ? await lookAt(parts, due.value, signal) : { settlements: [], trouble: due.fault };
-    const { settlements, trouble } = looked;
-    const settled = settlements.length === 0 ? ok() : await store.lifeSettle(settlements);
-    const fault = trouble ?? (settled.ok ? undefined : settled.fault);
-    if (fault !== undefined) {
-      log.warn('life-watch-held', { code: fault.code });
-      await sleep(clock, Math.max(troubleMs, retryAfterMs(fault) ?? 0), signal);
-    } else if (settlements.length < maxLooks) {
-      await sleep(clock, idleMs, signal);
+    try {
+      const { settlements, trouble } = await round(parts, signal);
+      if (trouble !== undefined) {
+        log.warn('life-watch-held', { code: trouble.code });
+        await sleep(clock, Math.max(troubleMs, retryAfterMs(trouble) ?? 0), signal);
+      } else if (settlements.length < maxLooks) {
+        await sleep(clock, idleMs, signal);
+      }
+    } catch (error) {
+      // A bug must not end the watch for good: it is told, and the next round begins anew.
+      log.error('life-watch-broke', { reason: error instanceof Error ? error.message : 'unknown' });
+      await sleep(clock, troubleMs, signal);
     }
   }
+}
+
+async function round(parts: LifeWatchParts, signal: CancelSignal): Promise<Looked> {
+  const { store } = parts;
+  const due = await store.lifeDue(maxLooks);
+  if (!due.ok) return { settlements: [], trouble: due.fault };
+  const looked = await lookAt(parts, due.value, signal);
+  if (looked.settlements.length === 0) return looked;
+  const settled = await store.lifeSettle(looked.settlements);
+  return settled.ok ? looked : { settlements: [], trouble: settled.fault };
 }
 
 interface Looked {
