@@ -5,20 +5,9 @@ import { serviceAllocationPolicies } from '../lib/dps/control-client.ts';
 import type { Page, PageRequest } from '../lib/dps/service-client.ts';
 import { wholeNumber, type ParsedOptions } from './options.ts';
 import { certificateEnrollment, groupEnrollment, tpmEnrollment } from './service-enroll.ts';
-import type { ServiceTarget, TargetOption } from './service-target.ts';
+import type { CallOption } from './service-options.ts';
+import type { ServiceTarget } from './service-target.ts';
 import { cliFault } from './verb.ts';
-
-export const callOptions = [
-  'weight',
-  'tpm-ek',
-  'certificate',
-  'registration-id',
-  'device-id',
-  'id',
-  'hub',
-  'allocation',
-] as const;
-export type CallOption = (typeof callOptions)[number] | TargetOption;
 
 export interface CallRequest extends ParsedOptions<CallOption> {
   readonly target: ServiceTarget;

@@ -6,7 +6,7 @@ import { decodePublic } from '../lib/tpm/public-area.ts';
 import { registrationIdFromEk } from '../lib/tpm/registration-id.ts';
 import { readCertificate, type Certificate } from '../lib/x509/certificate.ts';
 import { certificatesFromPem, certificatesToPem } from '../lib/x509/pem.ts';
-import type { CallOption } from './service-calls.ts';
+import type { CallOption } from './service-options.ts';
 import { bytesOf } from './service-target.ts';
 import { cliFault } from './verb.ts';
 

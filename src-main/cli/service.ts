@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import { parseOptions, wholeNumber, type ParsedOptions } from './options.ts';
-import { callOptions, serviceCalls, type CallOption, type ServiceCall } from './service-calls.ts';
+import { serviceCalls, type ServiceCall } from './service-calls.ts';
+import { callOptions, type CallOption } from './service-options.ts';
 import { defaultAddress, type Ports } from './service-place.ts';
 import { runService, type ServiceRunOptions } from './service-run.ts';
 import { openTarget, readyFileIn, targetOptions } from './service-target.ts';

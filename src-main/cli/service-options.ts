@@ -1,0 +1,14 @@
+/** The options of what is asked of a running service. */
+import type { TargetOption } from './service-target.ts';
+
+export const callOptions = [
+  'weight',
+  'tpm-ek',
+  'certificate',
+  'registration-id',
+  'device-id',
+  'id',
+  'hub',
+  'allocation',
+] as const;
+export type CallOption = (typeof callOptions)[number] | TargetOption;
