@@ -1,6 +1,6 @@
 /** The one window: sandboxed, isolated, without Node, and unable to go anywhere but to its own page. */
 import { readFile } from 'node:fs/promises';
-import { app, BrowserWindow, Menu, type Session } from 'electron';
+import { app, BrowserWindow, Menu, screen, type Session } from 'electron';
 import { z } from 'zod';
 import type { Log } from '../lib/base/log.ts';
 import { pageOrigin, pageUrl } from './page.ts';
@@ -23,10 +23,14 @@ export async function readWindowShape(file: string): Promise<WindowShape> {
 
 export function openWindow(shape: WindowShape, parts: { readonly preload: string; readonly log: Log }): BrowserWindow {
   const { background, ...size } = shape;
+  // A bench monitor may be smaller than the shape: what lies outside it, nobody can press.
+  const { workAreaSize } = screen.getPrimaryDisplay();
   refuseElsewhere(parts.log);
   Menu.setApplicationMenu(null);
   const window = new BrowserWindow({
     ...size,
+    width: Math.min(size.width, workAreaSize.width),
+    height: Math.min(size.height, workAreaSize.height),
     backgroundColor: background,
     show: false,
     webPreferences: {
