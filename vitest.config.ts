@@ -6,6 +6,7 @@ const setup = { setupFiles: ['./test/setup.ts'] };
 export default defineConfig({
   test: {
     projects: [
+      './test/renderer/vitest.config.ts',
       { test: { name: 'unit', include: ['src-main/**/*.test.ts', 'src-renderer/**/*.unit.test.ts'], ...setup } },
       {
         test: {

@@ -42,17 +42,21 @@ export class ScanCapture {
 
   /** A character typed outside any field. */
   type(character: string): void {
-    this.#measure(character);
     this.#stopPause();
     this.#text = (this.#text + character).slice(0, maxText);
     if (this.#pendingSlot() === undefined) this.#effects.show(this.#text);
     else this.#cancelPause = this.#clock.after(digitPauseMs, () => this.#takeSlot());
   }
 
-  /** A character typed into some other field: only its speed counts. Returns whether it goes on with a burst. */
-  overhear(character: string): boolean {
-    this.#measure(character);
-    return this.#burst.length > 1;
+  /**
+   * A character typed into some other field: only its speed counts, by the time at which the key went down, since a busy
+   * window may see it later. Returns whether it goes on with a burst.
+   */
+  overhear(character: string, atMs: number): boolean {
+    const isFast = atMs - this.#lastMs <= burstGapMs;
+    this.#burst = isFast ? (this.#burst + character).slice(0, maxText) : character;
+    this.#lastMs = atMs;
+    return isFast;
   }
 
   /** Enter outside any field. Returns whether it ended something; if not, it means the next action. */
@@ -65,8 +69,8 @@ export class ScanCapture {
   }
 
   /** Enter in some other field: the burst that was a scan, or nothing when a hand typed it. */
-  burst(): string | undefined {
-    const isScan = this.#burst.length >= burstLength && this.#clock.monotonicMs() - this.#lastMs <= burstGapMs;
+  burst(atMs: number): string | undefined {
+    const isScan = this.#burst.length >= burstLength && atMs - this.#lastMs <= burstGapMs;
     const text = this.#burst;
     this.#burst = '';
     return isScan ? text : undefined;
@@ -94,12 +98,6 @@ export class ScanCapture {
     if (trimmed === '') return false;
     this.#effects.scan(trimmed);
     return true;
-  }
-
-  #measure(character: string): void {
-    const nowMs = this.#clock.monotonicMs();
-    this.#burst = nowMs - this.#lastMs <= burstGapMs ? (this.#burst + character).slice(0, maxText) : character;
-    this.#lastMs = nowMs;
   }
 
   #pendingSlot(): number | undefined {

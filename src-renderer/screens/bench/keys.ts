@@ -27,13 +27,13 @@ function hearBench(bench: BenchScreen, event: KeyboardEvent): boolean {
 /** A scanner does not look where the focus is: what it typed into a field is taken out again and started. */
 function hearOther(bench: BenchScreen, event: KeyboardEvent, field: HTMLInputElement): boolean {
   if (event.key === 'Enter') {
-    const text = bench.capture.burst();
+    const text = bench.capture.burst(event.timeStamp);
     if (text === undefined) return false;
     field.value = bench.fieldBefore;
     void bench.start(text);
     return true;
   }
   if (event.key.length !== 1) return false;
-  if (!bench.capture.overhear(event.key)) bench.fieldBefore = field.value;
+  if (!bench.capture.overhear(event.key, event.timeStamp)) bench.fieldBefore = field.value;
   return false;
 }
