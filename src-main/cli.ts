@@ -1,13 +1,17 @@
 #!/usr/bin/env node
 /** `benchline VERB ...`: starts the programs and asks them; it imports none of them. */
 import { programVerb } from './cli/programs.ts';
+import { reportVerb } from './cli/report.ts';
 import { serviceVerb } from './cli/service.ts';
 import { startVerb } from './cli/start.ts';
 import { cliFault, exitCodes, failWith, type Output, type Verb } from './cli/verb.ts';
+import { verifyVerb } from './cli/verify.ts';
 
 const verbs: readonly Verb[] = [
   startVerb,
   serviceVerb,
+  reportVerb,
+  verifyVerb,
   programVerb('station', 'the bench program without a window'),
   programVerb('hub', 'virtual IoT hubs alone'),
   programVerb('agent', 'one virtual device, or a real board'),
