@@ -172,6 +172,19 @@ describe('lists of units', () => {
     expect(codeOf(ops.listUnits({ limit: 9, batchId: 'none' }))).toBe('batch-unknown');
   });
 
+  it('tell serial numbers apart that differ by capitals alone, also across pages', () => {
+    const { ops } = newStore();
+    const batch = openedBatch(ops);
+    for (const name of ['SNa', 'sna', 'SNA', 'SNb']) must(ops.begin(startOf(batch, name)));
+    const seen: string[] = [];
+    for (let cursor: string | undefined, isMore = true; isMore; isMore = cursor !== undefined) {
+      const page = must(ops.listUnits({ limit: 1, search: 'sn', ...(cursor === undefined ? {} : { cursor }) }));
+      seen.push(...page.items.map((unit) => unit.serialNumber));
+      cursor = page.next;
+    }
+    expect(seen).toEqual(['SNa', 'sna', 'SNA', 'SNb']);
+  });
+
   it('refuse a cursor that is none', () => {
     const { ops } = newStore();
     expect(codeOf(ops.listUnits({ limit: 9, cursor: 'x' }))).toBe('cursor-malformed');

@@ -85,10 +85,10 @@ function found(
   query: PageQuery & { readonly search: string },
   limit: number,
 ): Result<Page<UnitView>> {
-  const cursor = /^([sr]):(.{1,200})$/su.exec(query.cursor ?? '');
+  const cursor = /^([sr]):(\d{1,15}):(.{1,200})$/su.exec(query.cursor ?? '');
   if (query.cursor !== undefined && cursor === null) return failed(storeFault('cursor-malformed'));
   const columns = cursor === null ? searchColumns : [cursor[1] === 's' ? searchColumns[0] : searchColumns[1]];
-  const after = cursor?.[2];
+  const after = cursor === null ? undefined : { seq: Number(cursor[2]), key: cursor[3] ?? '' };
   const pages = columns.map((column) => () => matches(db, column, { scope, search: query.search, after }, limit));
   for (const page of pages) {
     const matched = page();
@@ -100,7 +100,8 @@ function found(
 interface Search {
   readonly scope: Scope;
   readonly search: string;
-  readonly after: string | undefined;
+  /** Serial numbers that differ by their capitals alone are told apart by the row. */
+  readonly after: { readonly seq: number; readonly key: string } | undefined;
 }
 
 function matches(db: ReadDb, column: SearchColumn, { scope, search, after }: Search, limit: number): Page<UnitView> {
@@ -111,17 +112,22 @@ function matches(db: ReadDb, column: SearchColumn, { scope, search, after }: Sea
   const prefix = isSerial ? search : search.toLowerCase();
   const range = `${order} >= ? AND ${order} < ? AND ${within.sql}`;
   const bounds = [prefix, `${prefix}${last}`, ...within.values];
-  const rows = db.all<UnitRow>(
-    `SELECT * FROM units WHERE ${range} AND ${order} > ? ORDER BY ${order} LIMIT ?`,
-    ...[...bounds, after ?? '', limit + 1],
-  );
+  // One lower bound, so that the search begins at it: the prefix on the first page, the last row on the others.
+  const rows =
+    after === undefined
+      ? db.all<UnitRow>(`SELECT * FROM units WHERE ${range} ORDER BY ${order}, seq LIMIT ?`, ...bounds, limit + 1)
+      : db.all<UnitRow>(
+          `SELECT * FROM units WHERE (${order}, seq) > (?, ?) AND ${order} < ? AND ${within.sql}
+            ORDER BY ${order}, seq LIMIT ?`,
+          ...[after.key, after.seq, ...bounds.slice(1), limit + 1],
+        );
   const counted = db.get<{ n: number }>(
     `SELECT count(*) AS n FROM (SELECT 1 FROM units WHERE ${range} LIMIT ?)`,
     ...[...bounds, maxCountedMatches],
   );
   return pageOf(rows, limit, {
     view: (row) => unitViewOf(db, row),
-    cursor: (row) => `${isSerial ? 's' : 'r'}:${row[column] ?? ''}`,
+    cursor: (row) => `${isSerial ? 's' : 'r'}:${row.seq}:${row[column] ?? ''}`,
     total: counted?.n ?? 0,
   });
 }
