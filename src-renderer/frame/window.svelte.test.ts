@@ -15,7 +15,11 @@ const played: Verdict[] = [];
 function open(query: string): void {
   const station = createFixtureStation(sceneFrom(new URLSearchParams(query)));
   const browser = { ...browserOf(window), station };
-  void render(AppFrame, { browser, clock: systemClock, tones: { play: (verdict) => void played.push(verdict) } });
+  void render(AppFrame, {
+    browser,
+    clock: systemClock,
+    tones: { play: (verdict: Verdict) => void played.push(verdict) },
+  });
 }
 
 /** As fast as a scanner types, which a browser driver on a busy machine does not. */

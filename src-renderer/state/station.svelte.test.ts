@@ -25,16 +25,13 @@ function stationOf() {
     'bench.get': { slots: [slotWith('working')] },
     'batch.list': { batches: [] },
   };
-  const world = { isUp: true, hear: (_message: unknown): void => undefined };
+  const world = { isUp: true };
   const port: StationPort = {
     call: async (name) =>
       world.isUp
         ? { ok: true, value: answers[name] }
         : { ok: false, fault: { code: 'station-down', say: 'Not running.', hint: 'Wait.' } },
-    listen(listener) {
-      world.hear = listener;
-      return () => undefined;
-    },
+    listen: () => () => undefined,
   };
   return { clock, world, station: new Station(createClient(port, clock), clock) };
 }

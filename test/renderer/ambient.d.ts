@@ -1,2 +1,3 @@
 /// <reference types="svelte" />
 /// <reference types="svelte/types/ambient" />
+/// <reference types="vite/client" />
