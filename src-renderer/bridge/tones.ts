@@ -7,7 +7,7 @@ interface Note {
   readonly lengthMs: number;
 }
 
-export const melodies: Readonly<Record<Verdict, readonly Note[]>> = {
+const melodies: Readonly<Record<Verdict, readonly Note[]>> = {
   pass: [
     { hertz: 660, atMs: 0, lengthMs: 90 },
     { hertz: 990, atMs: 100, lengthMs: 160 },

@@ -13,7 +13,7 @@ export type FetchPage<Item> = (cursor: string | undefined, limit: number) => Pro
 const pageRows = 100;
 const largestPage = 200; // the contract's bound
 // A person scrolls hundreds of rows, not thousands; beyond this the search is the way. 20,000 rows are some 10 MB.
-export const maxRows = 20_000;
+const maxRows = 20_000;
 // A busy bench changes rows several times a second; the eye does not need more than this.
 const refreshEveryMs = 400;
 
