@@ -51,9 +51,12 @@ async function openWindow() {
     say(`The window runs as the user ${plainUser}: its sandbox does not run as root.`);
     if (args.includes('--data') && named !== undefined) lendFolder(named);
   }
-  const [command, ...rest] = [...asPlainUser(), electron.binary, appHome(), '--', ...args];
+  const [command, ...rest] = [...asPlainUser(), electron.binary, appHome(), ...quietChromium, '--', ...args];
   return { command, args: rest, env: plainEnvironment(windowEnvironment(electron)) };
 }
+
+// Chromium tells a terminal about every bus and driver it does not find; what matters is in our own log.
+const quietChromium = ['--log-level=3'];
 
 function windowEnvironment(electron) {
   const binding = electron.sqliteBinding;

@@ -5,26 +5,26 @@ import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
 import { jsonLog } from '../lib/base/log.ts';
 import { bridgeWindow } from './bridge.ts';
 import { claimDataFolder } from './data-folder.ts';
+import { openLogFile } from './log-file.ts';
 import { registerPageScheme, servePage } from './page.ts';
 import { readShellArgs } from './shell-args.ts';
 import { createStationHost } from './station-host.ts';
 import { forkStation } from './station-process.ts';
 import { readWindowShape, openWindow } from './window.ts';
 
-const log = jsonLog(
-  (line) => void process.stderr.write(`${line}\n`),
-  () => isoTime(systemClock.nowMs()),
-  { program: 'electron' },
-);
 const args = readShellArgs(process.argv, process.env);
+const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 
 registerPageScheme();
 app.enableSandbox();
 // Not awaited: Electron holds back its `ready` until this module has been read to its end.
 if (claimDataFolder(args.dataFolder)) void start();
-else log.warn('already-open', { data: args.dataFolder });
+else tell(`Benchline is open already with the data folder ${args.dataFolder}; its window is brought to the front.`);
 
 async function start(): Promise<void> {
+  const file = openLogFile(join(args.dataFolder, 'logs'));
+  const log = jsonLog(file.write, () => isoTime(systemClock.nowMs()), { program: 'electron' });
+  tell(`Benchline opens its window. Data folder: ${args.dataFolder}. Log: ${file.path}`);
   await app.whenReady();
   const home = app.getAppPath();
   servePage(join(home, 'out/renderer'));
@@ -33,7 +33,7 @@ async function start(): Promise<void> {
     log,
   });
   const station = createStationHost({
-    fork: () => forkStation(join(home, 'out/main/station/main.js'), args.stationArgs),
+    fork: () => forkStation({ entry: join(home, 'out/main/station/main.js'), args: args.stationArgs, say: file.write }),
     clock: systemClock,
     random: systemRandom,
     log,
@@ -46,10 +46,11 @@ async function start(): Promise<void> {
 /** The last window takes the station along: in order, and before the process goes. */
 function stopWith(station: { stop(): Promise<void> }): void {
   let stopped = false;
+  let stopping: Promise<void> | undefined;
   app.on('before-quit', (event) => {
     if (stopped) return;
     event.preventDefault();
-    void station.stop().then(() => {
+    stopping ??= station.stop().then(() => {
       stopped = true;
       app.quit();
     });

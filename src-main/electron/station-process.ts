@@ -1,9 +1,18 @@
 /** The station as a utility process of Electron: its port, its end, its stop. */
-import { utilityProcess } from 'electron';
+import { createInterface } from 'node:readline';
+import { utilityProcess, type UtilityProcess } from 'electron';
 import type { StationProcess } from './station-host.ts';
 
-export function forkStation(entry: string, args: readonly string[]): StationProcess {
-  const child = utilityProcess.fork(entry, [...args], { serviceName: 'benchline-station', stdio: 'inherit' });
+export interface StationPlan {
+  readonly entry: string;
+  readonly args: readonly string[];
+  /** Takes each line that the station prints. */
+  readonly say: (line: string) => void;
+}
+
+export function forkStation(plan: StationPlan): StationProcess {
+  const child = utilityProcess.fork(plan.entry, [...plan.args], { serviceName: 'benchline-station', stdio: 'pipe' });
+  passOn(child, plan.say);
   let running = true;
   const ended = new Promise<number>((resolve) => {
     child.once('exit', (code) => {
@@ -23,4 +32,10 @@ export function forkStation(entry: string, args: readonly string[]): StationProc
       if (running && child.pid !== undefined) process.kill(child.pid, 'SIGKILL');
     },
   };
+}
+
+function passOn(child: UtilityProcess, say: (line: string) => void): void {
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream !== null) createInterface({ input: stream }).on('line', say);
+  }
 }

@@ -1,5 +1,6 @@
 /** The shell alone: its window is sealed, seen from outside the process, and its bridge relays what it should. */
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from '@playwright/test';
 import { openApp, type App } from './harness/app.ts';
 import { openDisplay, type Display } from './harness/display.ts';
@@ -30,11 +31,8 @@ const processId = (of: App): number => {
 
 /** How often the shell has said `event` in its log. */
 function countLines(of: App, event: string): () => number {
-  let said = '';
-  of.electron.process().stderr?.on('data', (chunk: Buffer) => {
-    said += chunk.toString();
-  });
-  return () => said.split(`"event":"${event}"`).length - 1;
+  const file = join(of.data, 'logs/benchline.log');
+  return () => readFileSync(file, 'utf8').split(`"event":"${event}"`).length - 1;
 }
 
 /** What must hold of the process that draws the page. */

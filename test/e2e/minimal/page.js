@@ -1,4 +1,6 @@
 // Tries what the policy must refuse, then shows what the station last told by itself.
+const { document, fetch, Image, window } = globalThis;
+
 const elsewhere = 'https://127.0.0.1:9/';
 const attempts = {
   'code from text': () => new Function('return 1')(),
