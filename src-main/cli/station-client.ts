@@ -16,6 +16,7 @@ const clientFault = faultMaker({
 });
 
 export interface StationClient {
+  readonly pid: number | undefined;
   call<Name extends CallName>(name: Name, input: CallInput<Name>): Promise<Result<CallValue<Name>>>;
   onEvent(listener: (event: EventMessage) => void): void;
   /** Resolves with the exit code when the station is gone. */
@@ -75,6 +76,7 @@ function clientOf(child: ChildProcess): StationClient {
     waiting.delete(response.data.id);
   });
   return {
+    pid: child.pid,
     ended,
     onEvent: (listener) => void listeners.push(listener),
     async call(name, input) {

@@ -12,6 +12,7 @@ import { type EmbeddedService, startEmbeddedService } from './embedded/service-p
 import { type VirtualBench, startVirtualBench } from './embedded/virtual-bench.ts';
 import { stationFault } from './faults.ts';
 import type { LiveState } from './live-state.ts';
+import { lookAtPorts } from './presence.ts';
 import { type InterruptedUnit, resume } from './recovery.ts';
 import { linkService } from './service-link.ts';
 import { type Target, configuredTarget, embeddedTarget } from './target.ts';
@@ -73,6 +74,8 @@ export async function bringUp(up: BringUp, onReached: (reached: Reached) => void
     return;
   }
   units.bench = started.value;
+  // A unit that is there must not be passed over because nobody has looked yet.
+  await lookAtPorts(up.core.places, up.core.bench);
   await resume(up.interrupted, up.core, live.view().operator, host.log);
   await switchOnEnrolled(up, power);
 }

@@ -1,0 +1,149 @@
+/** The station program with real agents on pseudo-terminals; it can be killed at any moment and started again on its data. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, sleep } from '../../../src-main/lib/base/clock.ts';
+import { systemClock, systemRandom } from '../../../src-main/lib/base/host.ts';
+import { silentLog } from '../../../src-main/lib/base/log.ts';
+import { must, ok } from '../../../src-main/lib/base/result.ts';
+import { type RunningProgram, awaitReadyFile, startProgram } from '../../../src-main/lib/process/program.ts';
+import type { Phase, SlotView, UnitView } from '../../../src-main/contract/views.ts';
+import { SlotView as SlotShape } from '../../../src-main/contract/views.ts';
+import { type StationClient, startStation } from '../../../src-main/cli/station-client.ts';
+
+const source = join(import.meta.dirname, '../../../src-main');
+const agentLimitMs = 60_000;
+
+export interface StationTarget {
+  readonly connectionString: string;
+  readonly idScope: string;
+  readonly endpoint: string;
+  readonly caFile: string;
+}
+
+export interface AgentPlace {
+  readonly slot: number;
+  readonly serialNumber: string;
+  readonly attestation: 'tpm' | 'x509';
+}
+
+export interface StationBed {
+  readonly database: string;
+  station(): StationClient;
+  /** Starts the station on the data folder; it must not be running. */
+  start(): Promise<void>;
+  /** SIGKILL as soon as the slot is told to be in this phase; resolves when the process is gone. */
+  killIn(slot: number, phase: Phase): Promise<void>;
+  kill(): Promise<void>;
+  unit(serialNumber: string): Promise<UnitView | undefined>;
+  slot(slot: number): Promise<SlotView>;
+  /** The last lines of the station's log. */
+  printed(): string;
+  close(): Promise<void>;
+}
+
+export async function openStationBed(
+  folder: string,
+  target: StationTarget,
+  agents: readonly AgentPlace[],
+): Promise<StationBed> {
+  const units = await Promise.all(agents.map((agent) => startAgent(folder, agent)));
+  const data = join(folder, 'station');
+  const slots = agents.flatMap(({ slot }) => ['--slot', `${slot}=serial:${portOf(folder, slot)}`]);
+  const { connectionString, idScope, endpoint, caFile } = target;
+  const service = ['--connection-string', connectionString, '--id-scope', idScope, '--endpoint', endpoint];
+  const lines: string[] = [];
+  let station: StationClient | undefined;
+  const now = (): StationClient => {
+    if (station === undefined) throw new Error('the station was not started');
+    return station;
+  };
+  const kill = async (): Promise<void> => {
+    const { pid, ended } = now();
+    if (pid !== undefined) process.kill(pid, 'SIGKILL');
+    await ended;
+  };
+  return {
+    database: join(data, 'station.db'),
+    station: now,
+    start: async () => {
+      const args = [join(source, 'station/main.ts'), '--data', data, ...slots, ...service, '--ca', caFile];
+      station = startStation({
+        command: process.execPath,
+        args,
+        onLine: (line) => {
+          lines.push(line);
+          if (lines.length > 40) lines.shift();
+        },
+      });
+      must(await station.call('station.get', {}));
+    },
+    killIn: (slot, phase) => {
+      const running = now();
+      const { pid, ended } = running;
+      running.onEvent((event) => {
+        const view = event.name === 'slot.changed' ? SlotShape.safeParse(event.payload).data : undefined;
+        const doing = view?.run?.phases.find(({ state }) => state === 'doing')?.phase;
+        if (view?.slot === slot && doing === phase && pid !== undefined) signal(pid);
+      });
+      return ended.then(() => undefined);
+    },
+    kill,
+    unit: async (serialNumber) => {
+      const found = must(await now().call('unit.list', { search: serialNumber, limit: 5 }));
+      return found.items.find((unit) => unit.serialNumber === serialNumber);
+    },
+    slot: async (slot) => {
+      const bench = must(await now().call('bench.get', {}));
+      return bench.slots.find((view) => view.slot === slot)!;
+    },
+    printed: () => lines.join('\n'),
+    close: async () => {
+      await station?.stop();
+      await Promise.all(units.map((agent) => agent.stop()));
+    },
+  };
+}
+
+/** The event may come twice; the process is gone the second time. */
+function signal(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}
+
+function portOf(folder: string, slot: number): string {
+  return join(folder, `slot-${slot}`);
+}
+
+async function startAgent(folder: string, agent: AgentPlace): Promise<RunningProgram> {
+  const { slot, serialNumber, attestation } = agent;
+  const state = join(folder, serialNumber);
+  await mkdir(state, { recursive: true });
+  const file = join(folder, `${serialNumber}.json`);
+  const words = ['--port', `pty:${portOf(folder, slot)}`, '--state', state, '--serial-number', serialNumber];
+  const kind = ['--attestation', attestation, '--tpm', 'software', '--ready-file', file];
+  const args = [join(source, 'agent/main.ts'), ...words, ...kind];
+  const parts = { clock: systemClock, random: systemRandom, log: silentLog };
+  const program = startProgram({ program: `agent ${slot}`, command: process.execPath, args }, parts);
+  const wait = { program: `agent ${slot}`, file, limitMs: agentLimitMs, clock: systemClock, ended: program.ended };
+  must(await awaitReadyFile({ ...wait, parse: () => ok() }));
+  return program;
+}
+
+/** Looks again until it is so; what is not so in time is a hang. */
+export async function eventually<T>(
+  look: () => Promise<T | undefined>,
+  what: () => string,
+  limitMs = 40_000,
+  clock: Clock = systemClock,
+): Promise<T> {
+  const untilMs = clock.monotonicMs() + limitMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    if (clock.monotonicMs() > untilMs) throw new Error(`hung: not within ${limitMs / 1_000} s: ${what()}`);
+    await sleep(clock, 40);
+  }
+}
