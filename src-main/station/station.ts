@@ -36,6 +36,9 @@ export async function startStation(config: StationConfig, host: HostParts, tell:
   await refresh(core, live);
   const interrupted = await endInterrupted(core, host.clock);
   if (!interrupted.ok) return interrupted;
+  const last = await core.store.lastRuns();
+  if (!last.ok) return last;
+  for (const { slot, run } of last.value) core.bench.restore(slot, run);
   tellChanges(core, tell, (unit) => reached?.power(unit));
   void watchPresence(core.places, core.bench, host.clock, stopping.signal);
   const up = bringUp(

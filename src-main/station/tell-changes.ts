@@ -16,7 +16,7 @@ async function tellChange(
   onUnit: (unit: UnitView) => void,
   change: StoreChange,
 ): Promise<void> {
-  tell('rows.changed', { units: change.units.length > 0, outbox: change.outbox, service: false });
+  tell('rows.changed', { units: change.moreUnits || change.units.length > 0, outbox: change.outbox, service: false });
   for (const batchId of change.batches) {
     const batch = await core.store.batchView(batchId);
     if (batch.ok) tell('batch.changed', batch.value);

@@ -4,7 +4,7 @@ import type { Fault } from '../../lib/base/fault.ts';
 import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
-import type { Phase, SlotView, UnitState } from '../../contract/views.ts';
+import type { Phase, RunView, SlotView, UnitState } from '../../contract/views.ts';
 import type { Batch, RunId, SerialNumber } from '../batches/model.ts';
 import { benchFault, verdictOf } from './faults.ts';
 import type { BenchJournal, DeviceSigner, Digest, EndorsementCheck, RunBegun, UnitDriver } from './ports.ts';
@@ -50,6 +50,8 @@ export interface Bench {
   start(request: RunRequest): Promise<Result<SlotView>>;
   abort(slot: number): Result<SlotView>;
   plugged(slot: number, isPresent: boolean): void;
+  /** After a restart: shows the slot's last verdict again, unless something newer is there. */
+  restore(slot: number, run: RunView): void;
   /** Tells the slot that still shows this unit what became of it. */
   lives(serialNumber: string, unitState: UnitState, hub?: string): void;
   /** Lets a passed unit that is still plugged in start its first boot. */
@@ -83,6 +85,12 @@ export function createBench(parts: BenchParts): Bench {
       const state = states.get(slot);
       if (state === undefined || (state.view.port.state === 'ready') === isPresent) return;
       show(state, isPresent ? { at: 'plugged', name: state.bench.name } : { at: 'unplugged' });
+    },
+    restore: (slot, run) => {
+      const state = states.get(slot);
+      if (state === undefined || state.view.run !== undefined) return;
+      state.view = { ...state.view, run };
+      parts.onSlot(state.view);
     },
     lives: (serialNumber, unitState, hub) => {
       const state = [...states.values()].find((one) => one.view.run?.serialNumber === serialNumber);

@@ -84,6 +84,7 @@ const listsOver = (asked: Ask) => ({
   openedBatch: asked('openedBatch'),
   batchView: asked('batchView'),
   listBatches: asked('listBatches'),
+  lastRuns: asked('lastRuns'),
   listUnits: asked('listUnits'),
   unitView: asked('unitView'),
   listOutbox: asked('listOutbox'),

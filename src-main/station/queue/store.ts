@@ -10,6 +10,7 @@ import * as batches from './batches.ts';
 import { type StoreChange, type StoreContext, createChangeLedger } from './context.ts';
 import * as audit from './events.ts';
 import * as journal from './journal.ts';
+import { lastRuns } from './last-runs.ts';
 import { begin } from './migrations/0001-begin.ts';
 import * as outbox from './outbox.ts';
 import { pass } from './pass.ts';
@@ -77,6 +78,7 @@ function operations(context: StoreContext) {
     openedBatch: (batchId: string) => batches.openedBatch(context, batchId),
     batchView: (batchId: string) => batches.batchView(context, batchId),
     listBatches: () => batches.listBatches(context),
+    lastRuns: () => lastRuns(context),
     listUnits: (query: units.UnitQuery) => units.listUnits(context, query),
     unitView: (unitId: string) => units.unitView(context, unitId),
     lifeDue: (limit: number) => units.lifeDue(context, limit),

@@ -128,6 +128,7 @@ const indexes = [
   'CREATE INDEX units_by_outbox ON units (outbox, state)',
   'CREATE INDEX units_by_look ON units (next_look_ms) WHERE next_look_ms IS NOT NULL',
   'CREATE INDEX runs_by_unit ON runs (unit, number)',
+  'CREATE INDEX runs_by_slot ON runs (slot, seq) WHERE verdict IS NOT NULL',
   'CREATE INDEX runs_open ON runs (seq) WHERE verdict IS NULL',
   "CREATE INDEX runs_passed ON runs (attestation, seq) WHERE verdict = 'pass'",
   "CREATE INDEX runs_passed_in_order ON runs (seq) WHERE verdict = 'pass'",
