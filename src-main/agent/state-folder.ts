@@ -1,9 +1,10 @@
 /** Where the unit keeps what must survive a power cut: small files, each whole or not there, readable by its owner alone. */
-import { mkdir, open, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, readFile, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLane } from '../lib/base/lane.ts';
 import { failed, ok } from '../lib/base/result.ts';
 import type { Result } from '../lib/base/result.ts';
+import { writeDurable } from '../lib/files/durable-file.ts';
 import { agentFault } from './faults.ts';
 
 /** The largest is a chain of eight certificates with its key, below 32 kB in JSON; a larger one is not ours. */
@@ -37,32 +38,13 @@ export async function openStateFolder(path: string): Promise<Result<StateFolder>
       }),
     write: (name, bytes) =>
       // One after the other: two writers of one draft would take it from under each other, and the newest must win.
-      writes.run(() => attempt(() => replaceFile(path, name, bytes))) ??
+      writes.run(() => attempt(() => writeDurable(join(path, name), bytes))) ??
       Promise.resolve(failed(agentFault('agent-state-unwritable', { reason: 'EBUSY' }))),
     remove: (name) =>
       attempt(async () => {
         await unlink(join(path, name)).catch(unlessMissing);
       }),
   });
-}
-
-/** The draft's name is always the same, so that a crash leaves at most one behind, and the next write takes it over. */
-async function replaceFile(folder: string, name: string, bytes: Uint8Array): Promise<void> {
-  const draft = join(folder, `.${name}.draft`);
-  const file = await open(draft, 'w', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(draft, join(folder, name));
-  const directory = await open(folder, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 async function attempt<T>(work: () => Promise<T>): Promise<Result<T>> {

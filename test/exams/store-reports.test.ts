@@ -93,7 +93,7 @@ describe('a batch report', () => {
     expect(codeOf(await reports.write('latest', 'csv', join(data, 'taken', 'r.csv')))).toBe('report-not-written');
     mkdirSync(join(data, 'r.csv'));
     expect(codeOf(await reports.write('latest', 'csv', join(data, 'r.csv')))).toBe('report-not-written');
-    expect(existsSync(join(data, 'r.csv.part'))).toBe(false);
+    expect(existsSync(join(data, '.r.csv.draft'))).toBe(false);
     expect(codeOf(await reports.write('none', 'csv'))).toBe('batch-unknown');
     reader.close();
   });

@@ -1,7 +1,6 @@
 /** A ByteStream over Node's streams: a socket, a serial port, a child's pipes. */
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
-import { sleep } from '../base/clock.ts';
 import type { Fault } from '../base/fault.ts';
 import { failed, ok, type Result } from '../base/result.ts';
 import type { ByteStream } from '../base/stream.ts';
@@ -37,7 +36,11 @@ export function byteStreamOf(ends: NodeEnds, clock: Clock): ByteStream {
   let released: Promise<void> | undefined;
 
   const release = (): Promise<void> => {
-    released ??= Promise.race([ends.release(), sleep(clock, releaseTimeoutMs)]);
+    released ??= new Promise<void>((resolve, reject) => {
+      // Taken back as soon as the driver let go: a program that has closed its port must not wait for this timer.
+      const cancel = clock.after(releaseTimeoutMs, resolve);
+      ends.release().finally(cancel).then(resolve, reject);
+    });
     return released;
   };
   const end = (reason: Fault | undefined): void => {

@@ -3,11 +3,12 @@
  * the service and its hubs even when they start at the same time.
  */
 import { X509Certificate } from 'node:crypto';
-import { chmod, link, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { faultMaker } from '../base/fault.ts';
 import { failed, ok } from '../base/result.ts';
 import type { Result } from '../base/result.ts';
+import { makeDurable, systemCodeOf, writeDurable } from '../files/durable-file.ts';
 import { createAuthority, createServerCertificate } from './authority.ts';
 import type { Credential, Issuer } from './authority.ts';
 import { readCertificate } from './certificate.ts';
@@ -148,46 +149,19 @@ async function keptOrMade(
   if (kept !== undefined) return ok({ file, text: kept });
   const made = await make();
   if (!made.ok) return made;
-  const draft = `${file}.${process.pid}`;
-  await writeSynced(draft, made.value, 0o600);
-  try {
-    await link(draft, file);
-  } catch (error) {
-    if (!isCode(error, 'EEXIST')) throw error;
-  } finally {
-    await rm(draft, { force: true });
-  }
+  await makeDurable(file, made.value);
   return ok({ file, text: (await textOf(file)) ?? made.value });
 }
 
 async function replaceFile(file: string, text: string, mode: number): Promise<void> {
-  if ((await textOf(file)) === text) return;
-  const draft = `${file}.${process.pid}`;
-  await writeSynced(draft, text, mode);
-  await rename(draft, file);
-}
-
-async function writeSynced(file: string, text: string, mode: number): Promise<void> {
-  const handle = await open(file, 'w', mode);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  // A mask of the process may have taken rights away that readers need.
-  await chmod(file, mode);
+  if ((await textOf(file)) !== text) await writeDurable(file, text, { mode, isShared: true });
 }
 
 async function textOf(file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    if (isCode(error, 'ENOENT')) return undefined;
+    if (systemCodeOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code;
 }

@@ -1,8 +1,9 @@
 /** Writes the report of a batch as a whole file or not at all, one page of units in memory at a time. */
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdir, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
+import { fillDurable, systemCodeOf } from '../../lib/files/durable-file.ts';
 import type { ReportBatch, ReportSource, ReportUnit } from '../batches/store-ports.ts';
 import { batchMembers, cellsOf, columns, unitMembers } from './columns.ts';
 import { reportFault } from './faults.ts';
@@ -41,23 +42,13 @@ function fileNameOf(batch: ReportBatch, format: ReportFormat): string {
   return `${slug === '' ? 'batch' : slug}-${batch.batchId.slice(0, 8)}.${format}`;
 }
 
-/** Beside its place first, then renamed: whoever opens the report never sees half of one, after a power cut neither. */
+/** Whoever opens the report never sees half of one, after a power cut neither. */
 async function writeWhole<T>(path: string, write: (handle: FileHandle) => Promise<Result<T>>): Promise<Result<T>> {
-  const beside = `${path}.part`;
   try {
     await mkdir(dirname(path), { recursive: true });
-    const handle = await open(beside, 'w', 0o600);
-    const written = await write(handle).finally(async () => {
-      await handle.sync();
-      await handle.close();
-    });
-    if (written.ok) await rename(beside, path);
-    else await rm(beside, { force: true });
-    return written;
+    return await fillDurable(path, write);
   } catch (error) {
-    await rm(beside, { force: true }).catch(() => undefined);
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    return failed(reportFault('report-not-written', { file: path, reason }));
+    return failed(reportFault('report-not-written', { file: path, reason: systemCodeOf(error) ?? 'unknown' }));
   }
 }
 

@@ -1,10 +1,9 @@
 /** The demonstration's own root and intermediate: made at the first start, kept as PKCS#12, opened again later. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { toHex } from '../../lib/base/bytes.ts';
-import type { Random } from '../../lib/base/random.ts';
 import { failed, ok } from '../../lib/base/result.ts';
 import type { Result } from '../../lib/base/result.ts';
+import { systemCodeOf, writeDurable } from '../../lib/files/durable-file.ts';
 import { createAuthority } from '../../lib/x509/authority.ts';
 import type { AuthorityRequest } from '../../lib/x509/authority.ts';
 import type { X509Parts } from '../../lib/x509/certificate-writer.ts';
@@ -69,7 +68,10 @@ async function openOrMake(
     const kept = await readIfThere(path);
     const bytes = kept ?? (await make(plan, request.passphrase, parts));
     if (!(bytes instanceof Uint8Array)) return bytes;
-    if (kept === undefined) await writeDurably(request.directory, { fileName, bytes }, parts.random);
+    if (kept === undefined) {
+      await mkdir(request.directory, { recursive: true, mode: 0o700 });
+      await writeDurable(path, bytes);
+    }
     const opened = openPkcs12Signer(bytes, request.passphrase, parts.clock);
     return opened.ok ? ok({ signer: opened.value, wasMade: kept === undefined }) : opened;
   } catch (error) {
@@ -95,32 +97,9 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
   }
 }
 
-/** A reader sees no file or the whole one, also after a power cut; only the owner may read it. */
-async function writeDurably(
-  directory: string,
-  content: { readonly fileName: string; readonly bytes: Uint8Array },
-  random: Random,
-): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const temporary = join(directory, `.${content.fileName}.${toHex(random.bytes(6))}`);
-  const file = await open(temporary, 'wx', 0o600);
-  try {
-    await file.writeFile(content.bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temporary, join(directory, content.fileName));
-  const folder = await open(directory, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
 /** The system's short word for it (EACCES, ENOSPC); anything without one is a bug. */
 function systemCode(error: unknown): string {
-  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
-  throw error;
+  const code = systemCodeOf(error);
+  if (code === undefined) throw error;
+  return code;
 }

@@ -1,10 +1,11 @@
 /** The signers that this station holds, and what may be told of them. */
-import { readFile, writeFile, mkdir } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { toBase64 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
+import { systemCodeOf, writeDurable } from '../../lib/files/durable-file.ts';
 import { readCertificate } from '../../lib/x509/certificate.ts';
 import { toPem } from '../../lib/x509/pem.ts';
 import { type CertificateProfile, parseCertificateProfile } from '../../lib/x509/profile.ts';
@@ -15,6 +16,7 @@ import type { BatchSigner } from '../batches/terms.ts';
 import type { DeviceSigner } from '../bench/ports.ts';
 import { createDemonstrationAuthority } from './demonstration-authority.ts';
 import { createDeviceSigner } from './device-signer.ts';
+import { signerFault } from './faults.ts';
 import type { Signer } from './signer.ts';
 
 export interface StationSigners {
@@ -33,7 +35,8 @@ export async function openStationSigners(directory: string, parts: SignerParts):
   const profile = parseCertificateProfile(deviceProfile);
   if (!profile.ok) return failed(profile.fault);
   const passphrase = await keptPassphrase(directory, parts.random);
-  const authority = await createDemonstrationAuthority({ directory, passphrase }, parts);
+  if (!passphrase.ok) return passphrase;
+  const authority = await createDemonstrationAuthority({ directory, passphrase: passphrase.value }, parts);
   if (!authority.ok) return authority;
   return ok(signersOf([authority.value.signer], profile.value, parts));
 }
@@ -74,12 +77,22 @@ function signerView(signer: Signer): SignerView {
  * The demonstration's keys are no secret of a customer's: their passphrase lies beside them, readable by their owner
  * only. Signers of a production line will ask for theirs.
  */
-async function keptPassphrase(directory: string, random: Random): Promise<string> {
+async function keptPassphrase(directory: string, random: Random): Promise<Result<string>> {
   const file = join(directory, 'demonstration.passphrase');
-  const kept = await readFile(file, 'utf8').catch(() => undefined);
-  if (kept !== undefined && kept.trim() !== '') return kept.trim();
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  const made = toBase64(random.bytes(24));
-  await writeFile(file, `${made}\n`, { mode: 0o600, flag: 'wx' });
-  return made;
+  try {
+    const kept = await readFile(file, 'utf8').catch(unlessMissing);
+    if (kept !== undefined && kept.trim() !== '') return ok(kept.trim());
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const made = toBase64(random.bytes(24));
+    await writeDurable(file, `${made}\n`);
+    return ok(made);
+  } catch (error) {
+    const reason = systemCodeOf(error);
+    if (reason === undefined) throw error;
+    return failed(signerFault('signer-folder-unusable', { reason }));
+  }
+}
+
+function unlessMissing(error: unknown): undefined {
+  if (systemCodeOf(error) !== 'ENOENT') throw error;
 }

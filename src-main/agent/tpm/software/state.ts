@@ -1,9 +1,9 @@
 /** The state file of the software TPM: what a real one keeps in its non-volatile memory. */
-import { type FileHandle, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { fromBase64, toBase64 } from '../../../lib/base/bytes.ts';
 import { ok, type Result } from '../../../lib/base/result.ts';
+import { writeDurable } from '../../../lib/files/durable-file.ts';
 import { decodePublic } from '../../../lib/tpm/public-area.ts';
 import { linkFailed, systemCode } from '../faults.ts';
 import type { TpmKey } from './object.ts';
@@ -86,34 +86,13 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** Written aside, synced, then renamed: after a power cut the file is the old one or the new one. */
+/** After a power cut the file is the old one or the new one. */
 export async function writeState(path: string, state: TpmState): Promise<Result<void>> {
-  const aside = `${path}.new`;
   try {
-    await rm(aside, { force: true });
-    await writeSynced(await open(aside, 'wx', 0o600), stateText(state));
-    await rename(aside, path);
-    const folder = await open(dirname(path), 'r');
-    await syncAndClose(folder);
+    await writeDurable(path, stateText(state));
     return ok();
   } catch (error) {
     return linkFailed('tpm-state-unwritable', { reason: systemCode(error) });
-  }
-}
-
-async function writeSynced(file: FileHandle, text: string): Promise<void> {
-  try {
-    await file.writeFile(text);
-  } finally {
-    await syncAndClose(file);
-  }
-}
-
-async function syncAndClose(file: FileHandle): Promise<void> {
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
   }
 }
 
