@@ -18,6 +18,9 @@ import { type LabLine, createLabLine } from './lab-line.ts';
 import type { LabUnit } from './lab-unit.ts';
 import type { PacedClock } from './paced-clock.ts';
 
+/** Opens signer files. */
+const workerEntry = new URL('../../../src-main/station/signers/pkcs12-worker-main.ts', import.meta.url);
+
 export const labTerms = {
   name: 'Lab batch',
   product: 'Lab unit',
@@ -30,6 +33,7 @@ export const labTerms = {
   ekCertificatePolicy: 'none',
 } as const satisfies BatchTerms;
 
+const signerWorker = new URL('../../../src-main/station/signers/pkcs12-worker-main.ts', import.meta.url);
 /** A run on a free machine takes under a second; this bounds a hang and is never waited for. */
 const verdictLimitMs = 30_000;
 
@@ -54,7 +58,7 @@ export async function openBenchLab(folder: string, clock: PacedClock, slots = 2)
   const database = join(folder, 'station.db');
   const store = must(openStore({ file: database, random: systemRandom, nowMs: () => clock.nowMs() }));
   const parts = { clock, random: systemRandom, log: silentLog };
-  const signers = must(await openStationSigners(join(folder, 'signers'), parts));
+  const signers = must(await openStationSigners(join(folder, 'signers'), { ...parts, workerEntry }));
   const lines = new Map(Array.from({ length: slots }, (_, at) => [at + 1, createLabLine(clock)] as const));
   const line = (slot: number): LabLine => lines.get(slot)!;
   const plugged = new Map<number, { readonly unit: LabUnit; readonly device: LinkDevice }>();

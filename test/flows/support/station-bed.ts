@@ -4,8 +4,13 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '../../../src-main/lib/base/clock.ts';
 import { systemClock, systemRandom } from '../../../src-main/lib/base/host.ts';
 import { silentLog } from '../../../src-main/lib/base/log.ts';
-import { must, ok } from '../../../src-main/lib/base/result.ts';
-import { type RunningProgram, awaitReadyFile, startProgram } from '../../../src-main/lib/process/program.ts';
+import { must } from '../../../src-main/lib/base/result.ts';
+import {
+  type RunningProgram,
+  awaitReadyFile,
+  clearReadyFile,
+  startProgram,
+} from '../../../src-main/lib/process/program.ts';
 import type { Phase, SlotView, UnitView } from '../../../src-main/contract/views.ts';
 import { SlotView as SlotShape } from '../../../src-main/contract/views.ts';
 import { type StationClient, startStation } from '../../../src-main/cli/station-client.ts';
@@ -31,6 +36,10 @@ export interface StationBed {
   station(): StationClient;
   /** Starts the station on the data folder; it must not be running. */
   start(): Promise<void>;
+  /** Cuts the unit's power as soon as its slot is told to be in this phase; resolves when the unit is gone. */
+  cutPowerIn(slot: number, phase: Phase): Promise<void>;
+  /** The unit gets its power back. */
+  restorePower(slot: number): Promise<void>;
   /** SIGKILL as soon as the slot is told to be in this phase; resolves when the process is gone. */
   killIn(slot: number, phase: Phase): Promise<void>;
   kill(): Promise<void>;
@@ -46,7 +55,8 @@ export async function openStationBed(
   target: StationTarget,
   agents: readonly AgentPlace[],
 ): Promise<StationBed> {
-  const units = await Promise.all(agents.map((agent) => startAgent(folder, agent)));
+  const units = new Map<number, RunningProgram>();
+  await Promise.all(agents.map(async (agent) => units.set(agent.slot, await startAgent(folder, agent))));
   const data = join(folder, 'station');
   const slots = agents.flatMap(({ slot }) => ['--slot', `${slot}=serial:${portOf(folder, slot)}`]);
   const { connectionString, idScope, endpoint, caFile } = target;
@@ -77,15 +87,19 @@ export async function openStationBed(
       });
       must(await station.call('station.get', {}));
     },
+    cutPowerIn: (slot, phase) => {
+      const unit = units.get(slot);
+      onPhase(now(), { slot, phase }, unit?.pid);
+      return unit?.ended.then(() => undefined) ?? Promise.resolve();
+    },
+    restorePower: async (slot) => {
+      const agent = agents.find((one) => one.slot === slot);
+      if (agent !== undefined) units.set(slot, await startAgent(folder, agent));
+    },
     killIn: (slot, phase) => {
       const running = now();
-      const { pid, ended } = running;
-      running.onEvent((event) => {
-        const view = event.name === 'slot.changed' ? SlotShape.safeParse(event.payload).data : undefined;
-        const doing = view?.run?.phases.find(({ state }) => state === 'doing')?.phase;
-        if (view?.slot === slot && doing === phase && pid !== undefined) signal(pid);
-      });
-      return ended.then(() => undefined);
+      onPhase(running, { slot, phase }, running.pid);
+      return running.ended.then(() => undefined);
     },
     kill,
     unit: async (serialNumber) => {
@@ -99,18 +113,25 @@ export async function openStationBed(
     printed: () => lines.join('\n'),
     close: async () => {
       await station?.stop();
-      await Promise.all(units.map((agent) => agent.stop()));
+      await Promise.all([...units.values()].map((unit) => unit.stop()));
     },
   };
 }
 
-/** The event may come twice; the process is gone the second time. */
-function signal(pid: number): void {
-  try {
+/** SIGKILL for this process once the slot is told to be in the phase. */
+function onPhase(
+  station: StationClient,
+  { slot, phase }: { readonly slot: number; readonly phase: Phase },
+  pid: number | undefined,
+): void {
+  let isDone = false;
+  station.onEvent((event) => {
+    const view = event.name === 'slot.changed' ? SlotShape.safeParse(event.payload).data : undefined;
+    const doing = view?.run?.phases.find(({ state }) => state === 'doing')?.phase;
+    if (isDone || view?.slot !== slot || doing !== phase || pid === undefined) return;
+    isDone = true;
     process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone already.
-  }
+  });
 }
 
 function portOf(folder: string, slot: number): string {
@@ -122,13 +143,14 @@ async function startAgent(folder: string, agent: AgentPlace): Promise<RunningPro
   const state = join(folder, serialNumber);
   await mkdir(state, { recursive: true });
   const file = join(folder, `${serialNumber}.json`);
+  await clearReadyFile(file);
   const words = ['--port', `pty:${portOf(folder, slot)}`, '--state', state, '--serial-number', serialNumber];
   const kind = ['--attestation', attestation, '--tpm', 'software', '--ready-file', file];
   const args = [join(source, 'agent/main.ts'), ...words, ...kind];
   const parts = { clock: systemClock, random: systemRandom, log: silentLog };
   const program = startProgram({ program: `agent ${slot}`, command: process.execPath, args }, parts);
   const wait = { program: `agent ${slot}`, file, limitMs: agentLimitMs, clock: systemClock, ended: program.ended };
-  must(await awaitReadyFile({ ...wait, parse: () => ok() }));
+  must(await awaitReadyFile({ ...wait, parse: () => true }));
   return program;
 }
 
