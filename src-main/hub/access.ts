@@ -1,8 +1,9 @@
 /** Who may do what on a hub: services by the policy's key, devices by their key or their certificate. */
-import { createHash, timingSafeEqual, X509Certificate } from 'node:crypto';
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { fromBase64, fromHex } from '../lib/base/bytes.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import { parseSasToken, sasSkewS, verifySasToken, type SasToken } from '../lib/dps/sas.ts';
+import { readCertificate } from '../lib/x509/certificate.ts';
 import type { Device } from './device.ts';
 import type { HubKeys } from './hub-database.ts';
 
@@ -89,11 +90,8 @@ function certificateAllowed(device: Device, der: Uint8Array, nowMs: number): boo
 }
 
 function withinValidity(der: Uint8Array, nowMs: number): boolean {
-  try {
-    const certificate = new X509Certificate(der);
-    const skewMs = sasSkewS * 1000;
-    return certificate.validFromDate.getTime() - skewMs <= nowMs && nowMs <= certificate.validToDate.getTime() + skewMs;
-  } catch {
-    return false;
-  }
+  const read = readCertificate(der);
+  if (!read.ok) return false;
+  const skewMs = sasSkewS * 1000;
+  return read.value.notBeforeMs - skewMs <= nowMs && nowMs <= read.value.notAfterMs + skewMs;
 }
