@@ -22,11 +22,13 @@ export interface App {
   readonly electron: ElectronApplication;
   readonly page: Page;
   readonly data: string;
+  /** The HOME of all its processes. */
+  readonly home: string;
   close(): Promise<void>;
 }
 
 /** A folder that the user of the window owns. */
-function plainFolder(): string {
+export function plainFolder(): string {
   const { asPlainUser } = ground();
   if (asPlainUser.length === 0) return mkdtempSync(join(tmpdir(), 'benchline-'));
   const [command = '', ...words] = asPlainUser;
@@ -63,6 +65,7 @@ export async function openApp(options: AppOptions): Promise<App> {
       electron,
       page,
       data,
+      home: own,
       async close() {
         await electron.close();
         rmSync(own, { recursive: true, force: true });
