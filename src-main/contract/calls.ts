@@ -55,6 +55,16 @@ export const calls = {
   /** Sends a parked entry again. */
   'outbox.retry': call(z.strictObject({ entryId: z.int() }), OutboxEntryView),
   'signer.list': call(Nothing, z.object({ signers: z.array(SignerView) })),
+  /**
+   * Opens a signer of the supervisor's own: `file` is the base64 of a PKCS#12 file (.p12, .pfx; at most 131,072 bytes) with
+   * one CA certificate and its key. Takes from 0.1 s to a minute, by the file's iteration count. The station holds the
+   * signer until it stops, and keeps nothing of it: after a restart it is opened again. Gives its id, as a batch's terms
+   * name it in `signerId`, and the list that `signer.list` now gives.
+   */
+  'signer.open': call(
+    z.strictObject({ file: z.base64().min(1).max(174_764), passphrase: z.string().max(1_000) }),
+    z.object({ signerId: z.string(), signers: z.array(SignerView) }),
+  ),
 
   'service.get': call(Nothing, ServiceView),
   'service.linkHub': call(

@@ -10,6 +10,7 @@ import type { StationConfig } from './config.ts';
 import { stationPaths } from './config.ts';
 import { createEndorsementCheck } from './drivers/endorsement-check.ts';
 import { type SlotPlace, type SlotPort, createSlotPort } from './drivers/slot-port.ts';
+import { type EkRootFolder, loadEkRoots } from './ek-roots.ts';
 import type { Launcher } from './embedded/service-program.ts';
 import { type StationStore, createStationStore } from './queue/station-store.ts';
 import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
@@ -22,7 +23,7 @@ export interface HostParts {
   readonly log: Log;
   readonly launcher: Launcher;
   readonly version: string;
-  readonly entries: { readonly storeWorker: string; readonly portHost: string };
+  readonly entries: { readonly storeWorker: string; readonly portHost: string; readonly signerWorker: string };
 }
 
 export interface StationCore {
@@ -47,9 +48,11 @@ export async function composeCore(
   const paths = stationPaths(config.data);
   await mkdir(config.data, { recursive: true, mode: 0o700 });
   const { clock, random, log } = host;
+  const ekRoots = await loadEkRoots(ekRootFolders(config));
+  if (!ekRoots.ok) return ekRoots;
   const store = await createStationStore({ file: paths.database, workerEntry: host.entries.storeWorker, clock, log });
   if (!store.ok) return store;
-  const signers = await openStationSigners(paths.signers, { clock, random });
+  const signers = await openStationSigners(paths.signers, { clock, random, workerEntry: host.entries.signerWorker });
   if (!signers.ok) {
     await store.value.close();
     return signers;
@@ -71,7 +74,7 @@ export async function composeCore(
   const bench = createBench({
     slots: ports,
     journal: store.value,
-    endorsement: createEndorsementCheck([], clock),
+    endorsement: createEndorsementCheck(ekRoots.value, clock),
     digest: { sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()) },
     clock,
     random,
@@ -88,6 +91,12 @@ export async function composeCore(
   const { stationId, operator, selectedBatchId } = settings.value;
   const own = { stationId, operator, selectedBatchId };
   return ok({ store: store.value, signers: signers.value, bench, places, ports, virtualPorts, ...own });
+}
+
+function ekRootFolders(config: StationConfig): readonly EkRootFolder[] {
+  const named = config['ek-roots'];
+  const own = { path: stationPaths(config.data).ekRoots, isOptional: true };
+  return named === undefined ? [own] : [own, { path: named, isOptional: false }];
 }
 
 /** Virtual units take the first slots, real ports the slots they are told. */

@@ -37,6 +37,11 @@ const Config = z
     'hub-connection-string': z.array(z.string().max(1_000)).max(50).default([]),
     /** For the embedded service, in seconds: how long a device waits between two polls. */
     'retry-after': z.coerce.number().int().min(1).max(300).default(3),
+    /** A PKCS#12 file that is opened at the start, and the file whose first line is its passphrase. */
+    signer: z.string().min(1).optional(),
+    'signer-passphrase-file': z.string().min(1).optional(),
+    /** A folder of TPM vendors' certificates, beside the one in the data folder. */
+    'ek-roots': z.string().min(1).optional(),
     listen: z.string().optional(),
     https: z.coerce.number().int().min(0).max(65_535).optional(),
     mqtts: z.coerce.number().int().min(0).max(65_535).optional(),
@@ -46,7 +51,11 @@ const Config = z
     (config) =>
       config['connection-string'] === undefined || (config['id-scope'] !== undefined && config.endpoint !== undefined),
     { path: ['connection-string'], message: 'it needs --id-scope and --endpoint beside it' },
-  );
+  )
+  .refine((config) => (config.signer === undefined) === (config['signer-passphrase-file'] === undefined), {
+    path: ['signer'],
+    message: 'it and --signer-passphrase-file need each other',
+  });
 export type StationConfig = z.output<typeof Config>;
 
 /** The command line of `benchline station`. */
@@ -76,6 +85,7 @@ export function stationPaths(data: string) {
   return {
     database: join(data, 'station.db'),
     signers: join(data, 'signers'),
+    ekRoots: join(data, 'ek-roots'),
     reports: join(data, 'reports'),
     service: join(data, 'service'),
     serviceReady: join(data, 'service', 'ready.json'),

@@ -9,6 +9,18 @@ export const stationFault = faultMaker({
     say: 'The file of trusted certificates {file} cannot be read.',
     hint: 'Give a PEM file with --ca.',
   },
+  'ek-root-broken': {
+    say: 'The TPM vendor certificate {file} cannot be used: {reason}.',
+    hint: 'Take the file out of the folder, or fetch it again from the vendor.',
+  },
+  'ek-roots-unreadable': {
+    say: 'The folder of TPM vendor certificates {folder} cannot be read ({reason}).',
+    hint: 'Name a folder with --ek-roots that this user may read.',
+  },
+  'ek-roots-too-many': {
+    say: 'The folder of TPM vendor certificates {folder} holds more than {limit}.',
+    hint: 'Keep only the vendors whose TPMs are built in here.',
+  },
   'swtpm-missing': {
     say: 'swtpm was asked for, but it is not installed.',
     hint: 'Install the package swtpm, or start with --tpm software.',

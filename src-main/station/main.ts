@@ -56,6 +56,7 @@ function hostParts(log: Log): HostParts {
     },
     entries: {
       storeWorker: file('queue/store-worker-main'),
+      signerWorker: file('signers/pkcs12-worker-main'),
       portHost: file('../lib/serial/port-host-main'),
     },
     version: packageFile.version,

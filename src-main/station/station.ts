@@ -6,11 +6,13 @@ import { type HostParts, type StationCore, composeCore } from './composition.ts'
 import { type StationConfig, stationPaths } from './config.ts';
 import { createDesk } from './desk/handlers.ts';
 import { createServiceDesk } from './desk/service-desk.ts';
+import { openSigner } from './desk/signer-desk.ts';
 import { type LiveState, createLiveState } from './live-state.ts';
 import { watchPresence } from './presence.ts';
 import { prepareBatch } from './prepared-batch.ts';
 import { endInterrupted } from './recovery.ts';
 import { createBatchReports } from './reports/batch-reports.ts';
+import { readSignerFile } from './signers/signer-file.ts';
 import { type Tell, tellChanges } from './tell-changes.ts';
 import type { Reached } from './bring-up.ts';
 
@@ -31,6 +33,8 @@ export async function startStation(config: StationConfig, host: HostParts, tell:
   if (!composed.ok) return composed;
   const core = composed.value;
   const live = liveStateOf(config, core, host, tell);
+  const signer = await openConfiguredSigner(config, core);
+  if (!signer.ok) return signer;
   const prepared = await prepareBatch(config, core);
   if (!prepared.ok) return prepared;
   await refresh(core, live);
@@ -65,6 +69,14 @@ export async function startStation(config: StationConfig, host: HostParts, tell:
       await core.store.close();
     },
   });
+}
+
+/** A headless station has nobody to type a passphrase. */
+async function openConfiguredSigner(config: StationConfig, core: StationCore): Promise<Result<unknown>> {
+  const { signer, 'signer-passphrase-file': passphraseFile } = config;
+  if (signer === undefined || passphraseFile === undefined) return ok();
+  const file = await readSignerFile(signer, passphraseFile);
+  return file.ok ? openSigner(core, file.value, 'station') : file;
 }
 
 function liveStateOf(config: StationConfig, core: StationCore, host: HostParts, tell: Tell): LiveState {

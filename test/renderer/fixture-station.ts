@@ -103,6 +103,7 @@ export function createFixtureStation(scene: Scene): FixtureStation {
         },
       ],
     }),
+    'signer.open': () => ({ signerId: 'demo', signers: [] }),
     'service.get': () => service,
     'service.linkHub': () => service,
     'service.unlinkHub': () => service,

@@ -41,6 +41,10 @@ export const benchFaults = {
     hint: 'Try again. If it happens twice, take the unit out.',
   },
   'signer-missing': { say: 'The batch has no signer.', hint: 'Let a supervisor open a batch with a signer.' },
+  'signer-not-open': {
+    say: 'The signer of the batch ({signerId}) is not open at this station.',
+    hint: 'Let a supervisor open the signer file on this station, then scan the unit again.',
+  },
   'run-broke': {
     say: 'The station could not finish this run because of a fault of its own.',
     hint: 'Scan the unit again. If it happens twice, call support.',

@@ -90,6 +90,13 @@ describe('a run of an X.509 unit', () => {
     expect(await run({ signer: undefined })).toMatchObject({ fault: { code: 'signer-missing' } });
   });
 
+  it('names the signer that is not open, before the key is made', async () => {
+    const { script, run, task } = bench('x509');
+    task.batch.terms.signerId = 'abc';
+    expect(await run({ signer: undefined })).toMatchObject({ phase: 'prove', fault: { code: 'signer-not-open' } });
+    expect(script.asked).not.toContain('intend generate-key');
+  });
+
   it('does not validate what it is about to write only afterwards', async () => {
     const { script, run } = bench('x509');
     script.refuse.push({ call: 'signer validate', code: 'chain-broken' });

@@ -176,7 +176,7 @@ async function proveTpm(run: Run): Promise<Result<void>> {
 
 async function proveKey(run: Run): Promise<Result<void>> {
   const { journal, driver, signer } = run.parts;
-  if (signer === undefined) return failed(benchFault('signer-missing'));
+  if (signer === undefined) return failed(signerGone(run));
   const named = registrationIdOf(run.task.batch.terms, run.task.serialNumber, undefined);
   if (!named.ok) return named;
   // Before the key: a name that another unit holds must stop the slot while nothing is written.
@@ -202,7 +202,7 @@ async function write(run: Run): Promise<Result<void>> {
 async function writeCertificates(run: Run, csr: Uint8Array): Promise<Result<void>> {
   const { signer, driver } = run.parts;
   const registrationId = knownRegistrationId(run);
-  if (signer === undefined) return failed(benchFault('signer-missing'));
+  if (signer === undefined) return failed(signerGone(run));
   const issued = await signer.issue(csr, registrationId);
   if (!issued.ok) return issued;
   const chain = [issued.value, ...signer.chain];
@@ -239,7 +239,7 @@ async function verify(run: Run): Promise<Result<void>> {
 
 async function verifyCertificates(run: Run, written: readonly Uint8Array[]): Promise<Result<void>> {
   const { driver, signer } = run.parts;
-  if (signer === undefined) return failed(benchFault('signer-missing'));
+  if (signer === undefined) return failed(signerGone(run));
   const held = await driver.readCertificates();
   if (!held.ok) return held;
   const isSame =
@@ -247,6 +247,12 @@ async function verifyCertificates(run: Run, written: readonly Uint8Array[]): Pro
   if (!isSame) return failed(benchFault('read-back-differs', { what: 'certificate' }));
   const valid = await signer.validate(held.value, knownRegistrationId(run));
   return valid.ok ? ok() : valid;
+}
+
+/** A signer that was opened from a file is gone after a restart, until somebody opens it again. */
+function signerGone(run: Run): Fault {
+  const { signerId } = run.task.batch.terms;
+  return signerId === undefined ? benchFault('signer-missing') : benchFault('signer-not-open', { signerId });
 }
 
 function sameSettings(kept: DeviceSettings | undefined, written: DeviceSettings | undefined): boolean {

@@ -11,6 +11,7 @@ import { benchFault } from '../bench/faults.ts';
 import { deskFault } from './faults.ts';
 import type { DeskReports, DeskSigners, DeskStation, DeskStore } from './ports.ts';
 import type { ServiceDesk } from './service-desk.ts';
+import { openSignerCall } from './signer-desk.ts';
 
 export interface DeskParts {
   readonly store: DeskStore;
@@ -76,6 +77,10 @@ function handlersFor(parts: DeskParts): Handlers {
     },
     'batch.open': async ({ terms }) => {
       const signer = terms.attestation === 'tpm' ? undefined : signers.forBatch(terms.signerId);
+      // The demonstration's signer must never stand in for one that was named.
+      if (terms.attestation !== 'tpm' && terms.signerId !== undefined && signer === undefined) {
+        return failed(benchFault('signer-not-open', { signerId: terms.signerId }));
+      }
       const order = { terms, openedBy: operator(), ...(signer === undefined ? {} : { signer }) };
       return refreshed(await store.openBatch(order));
     },
@@ -86,6 +91,7 @@ function handlersFor(parts: DeskParts): Handlers {
     'outbox.list': (query) => store.listOutbox(defined(query)),
     'outbox.retry': ({ entryId }) => store.retryOutbox(entryId, operator()),
     'signer.list': async () => ok({ signers: [...signers.list()] }),
+    'signer.open': (input) => openSignerCall({ signers, store }, input, operator()),
     'service.get': async () => ok(await service.view()),
     'service.linkHub': (input) => service.linkHub(input),
     'service.unlinkHub': ({ hostName }) => service.unlinkHub(hostName),

@@ -35,12 +35,23 @@ export interface DeskStore {
   ): Promise<Result<Page<UnitView>>>;
   listOutbox(query: PageQuery & { state?: OutboxState }): Promise<Result<Page<OutboxEntryView>>>;
   retryOutbox(entryId: number, by: string): Promise<Result<OutboxEntryView>>;
+  /** Into the audit chain. */
+  appendEvent(event: {
+    readonly kind: string;
+    readonly actor: string;
+    readonly body: Readonly<Record<string, string>>;
+  }): Promise<Result<void>>;
 }
 
 export interface DeskSigners {
   list(): readonly SignerView[];
   /** As a batch keeps it; undefined for one that is not in custody here. */
   forBatch(signerId: string | undefined): BatchSigner | undefined;
+  /** Takes the signer of a PKCS#12 file into custody once `admit` has agreed to what it is. */
+  open(
+    file: { readonly bytes: Uint8Array; readonly passphrase: string },
+    admit: (view: SignerView) => Promise<Result<unknown>>,
+  ): Promise<Result<SignerView>>;
 }
 
 export interface DeskReports {

@@ -10,6 +10,18 @@ export const signerFault = faultMaker({
     say: 'The signer file is larger than {limitBytes} bytes.',
     hint: 'Choose a file that holds one key and its certificates.',
   },
+  'signer-file-too-stretched': {
+    say: 'Opening this signer file would take {iterations} iterations; {limit} are allowed.',
+    hint: 'Export it again with at most 600,000 iterations.',
+  },
+  'signer-file-too-slow': {
+    say: 'The signer file was not open after {limitSeconds} seconds.',
+    hint: 'Export it again with fewer iterations.',
+  },
+  'signer-file-unreadable': {
+    say: 'The file {file} cannot be read ({reason}).',
+    hint: 'Check the path and the rights of the file.',
+  },
   'signer-file-unsupported': {
     say: 'The signer file is protected in a way that is not known here.',
     hint: 'Export it again with AES-256 and a SHA-256 MAC.',
@@ -47,6 +59,14 @@ export const signerFault = faultMaker({
   'signer-certificate-refused': {
     say: 'The certificate of the signer cannot be used: {why}',
     hint: 'Renew the signer.',
+  },
+  'signer-too-many': {
+    say: '{limit} signers are open already.',
+    hint: 'Start the station again, and open the signers that are in use.',
+  },
+  'signer-busy': {
+    say: 'Other signer files are being opened.',
+    hint: 'Wait a few seconds, then open this one again.',
   },
   'signer-folder-unusable': {
     say: 'The signer folder cannot be read or written ({reason}).',

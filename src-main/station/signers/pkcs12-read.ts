@@ -4,9 +4,13 @@ import { failed, ok } from '../../lib/base/result.ts';
 import type { Result } from '../../lib/base/result.ts';
 import type { CertificateDer } from '../../lib/x509/types.ts';
 import { signerFault } from './faults.ts';
+import { iterationsOf } from './pkcs12-cost.ts';
 
 /** One key and ten certificates are below 32 kB. */
-const maxFileBytes = 131_072;
+export const maxFileBytes = 131_072;
+
+// Three derivations (MAC, certificates, key) of the 600,000 iterations that OWASP asks for, and some to spare.
+const maxIterations = 2_000_000;
 
 export interface Pkcs12Content {
   /** PKCS#8 DER of each private key. */
@@ -20,6 +24,10 @@ export function readPkcs12(bytes: Uint8Array, passphrase: string): Result<Pkcs12
   if (bytes.length > maxFileBytes) return failed(signerFault('signer-file-too-large', { limitBytes: maxFileBytes }));
   const outer = parseOuter(bytes);
   if (outer === undefined) return failed(signerFault('signer-file-malformed'));
+  const iterations = iterationsOf(outer);
+  if (iterations > maxIterations) {
+    return failed(signerFault('signer-file-too-stretched', { iterations, limit: maxIterations }));
+  }
   try {
     return ok(contentOf(openFile(outer, passphrase)));
   } catch (error) {

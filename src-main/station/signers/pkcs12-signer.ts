@@ -19,11 +19,16 @@ interface Candidate {
 /** The one key in the file with its own CA certificate; every other certificate may serve as an issuer of it. */
 export function openPkcs12Signer(bytes: Uint8Array, passphrase: string, clock: Clock): Result<Signer> {
   const content = readPkcs12(bytes, passphrase);
-  if (!content.ok) return content;
-  const candidate = onlyCandidate(content.value);
+  return content.ok ? signerFrom(content.value, clock) : content;
+}
+
+/** The same of what was read elsewhere; the private keys are wiped once they are in custody. */
+export function signerFrom(content: Pkcs12Content, clock: Clock): Result<Signer> {
+  const candidate = onlyCandidate(content);
+  for (const key of content.privateKeys) key.fill(0);
   if (!candidate.ok) return candidate;
   const { certificate, key } = candidate.value;
-  return signerOf(certificate, key, content.value.certificates, clock.nowMs());
+  return signerOf(certificate, key, content.certificates, clock.nowMs());
 }
 
 function onlyCandidate(content: Pkcs12Content): Result<Candidate> {

@@ -6,7 +6,8 @@ import { systemClock, systemRandom } from '../../lib/base/host.ts';
 import { must } from '../../lib/base/result.ts';
 import { openStationSigners } from './station-signers.ts';
 
-const parts = { clock: systemClock, random: systemRandom };
+const workerEntry = new URL('./pkcs12-worker-main.ts', import.meta.url);
+const parts = { clock: systemClock, random: systemRandom, workerEntry };
 let folder = '';
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'signers-'));

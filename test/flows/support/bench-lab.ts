@@ -13,7 +13,7 @@ import type { BenchJournal } from '../../../src-main/station/bench/ports.ts';
 import { createEndorsementCheck } from '../../../src-main/station/drivers/endorsement-check.ts';
 import { createSmpDriver } from '../../../src-main/station/drivers/smp-driver.ts';
 import { type Store, openStore } from '../../../src-main/station/queue/store.ts';
-import { openStationSigners } from '../../../src-main/station/signers/station-signers.ts';
+import { type StationSigners, openStationSigners } from '../../../src-main/station/signers/station-signers.ts';
 import { type LabLine, createLabLine } from './lab-line.ts';
 import type { LabUnit } from './lab-unit.ts';
 import type { PacedClock } from './paced-clock.ts';
@@ -33,13 +33,15 @@ export const labTerms = {
   ekCertificatePolicy: 'none',
 } as const satisfies BatchTerms;
 
-const signerWorker = new URL('../../../src-main/station/signers/pkcs12-worker-main.ts', import.meta.url);
 /** A run on a free machine takes under a second; this bounds a hang and is never waited for. */
 const verdictLimitMs = 30_000;
 
 export interface BenchLab {
   readonly bench: Bench;
   readonly database: string;
+  readonly signers: StationSigners;
+  /** The store in this thread. */
+  readonly operations: Store['operations'];
   readonly line: (slot: number) => LabLine;
   /** Puts a unit into a slot, behind `device` where one is given. */
   plug(slot: number, unit: LabUnit, device?: LinkDevice): void;
@@ -111,6 +113,8 @@ export async function openBenchLab(folder: string, clock: PacedClock, slots = 2)
   return {
     bench,
     database,
+    signers,
+    operations: store.operations,
     line,
     plug: (slot, unit, device = unit.device) => {
       plugged.set(slot, { unit, device });

@@ -101,7 +101,8 @@ function stateText(state: TpmState): string {
     format: 'benchline-software-tpm-1',
     primaries: state.primaries,
     persistent: [...state.persistent].map(([at, object]) => ({ handle: at, object })),
-    ekCertificate: state.ekCertificate,
+    // Here already: a Buffer, which it may be, would have turned itself into an object before `encode` sees it.
+    ekCertificate: state.ekCertificate === undefined ? undefined : toBase64(state.ekCertificate),
   };
   const encode = (_key: string, value: unknown): unknown => (value instanceof Uint8Array ? toBase64(value) : value);
   return `${JSON.stringify(plain, encode, 2)}\n`;
