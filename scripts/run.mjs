@@ -27,6 +27,7 @@ const verbs = {
   setup: script('scripts/setup.mjs', 'headless'),
   test: script('scripts/test.mjs', 'headless'),
   check: script('scripts/test.mjs', 'headless'),
+  bench: script('test/bench/main.ts', 'headless'),
 };
 
 // Our programs are not told apart by where Node lies, but their children start `node` by name.

@@ -1,0 +1,50 @@
+/** `npm run bench [-- NAME...] [--json FILE]`: runs the named benchmarks, or all, one after the other. */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { must } from '../../src-main/lib/base/result.ts';
+import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
+import { mainJob } from './main-job.bench.ts';
+import { memory } from './memory.bench.ts';
+import { outbox } from './outbox.bench.ts';
+import { groundFacts, measure, type Outcome, ratioOf, table } from './runner.ts';
+import { start } from './start.bench.ts';
+import { store } from './store.bench.ts';
+
+const benchmarks = [mainJob, start, memory, store, outbox];
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
+  const unknown = positionals.find((name) => !benchmarks.some((one) => one.name === name));
+  if (unknown !== undefined) {
+    const names = benchmarks.map((one) => one.name).join(', ');
+    process.stderr.write(`There is no benchmark ${unknown}. There are: ${names}.\n`);
+    return 2;
+  }
+  const ground = groundFacts();
+  for (const [name, fact] of Object.entries(ground)) process.stdout.write(`${name.padEnd(12)} ${fact}\n`);
+  const block = must(claimLoopbackBlock());
+  const outcomes: Outcome[] = [];
+  for (const benchmark of benchmarks.filter((one) => positionals.length === 0 || positionals.includes(one.name))) {
+    const outcome = await measure(
+      benchmark,
+      block,
+      (line) => void process.stderr.write(`${benchmark.name}: ${line}\n`),
+    );
+    process.stdout.write(`${table(outcome)}\n`);
+    outcomes.push(outcome);
+  }
+  block.release();
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify({ ground, benchmarks: asData(outcomes) }, null, 2)}\n`);
+  return outcomes.every((outcome) => outcome.notMeasured === undefined) ? 0 : 1;
+}
+
+function asData(outcomes: readonly Outcome[]) {
+  return outcomes.map((outcome) => ({
+    ...outcome,
+    figures: outcome.figures.map((figure) => ({ ...figure, ratio: ratioOf(figure) })),
+  }));
+}
+
+// What a library may still hold must not keep the program.
+process.exit(await main());
