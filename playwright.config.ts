@@ -1,7 +1,6 @@
 /** The end-to-end suite: the app itself, one window at a time. */
 import { defineConfig } from '@playwright/test';
 
-// eslint-disable-next-line no-restricted-exports -- Playwright reads its configuration from the default export
 export default defineConfig({
   testDir: 'test/e2e',
   testMatch: '**/*.e2e.ts',
