@@ -6,7 +6,7 @@ const Text = z.string().max(4_000);
 const TimeMs = z.number().nonnegative();
 const Count = z.int().nonnegative();
 
-export const attestations = ['tpm', 'x509', 'mixed'] as const;
+const attestations = ['tpm', 'x509', 'mixed'] as const;
 export const phases = ['connect', 'identify', 'prove', 'write', 'verify', 'commit'] as const;
 export type Phase = (typeof phases)[number];
 export const verdicts = ['pass', 'fail', 'error'] as const;
@@ -20,7 +20,7 @@ export type OutboxState = (typeof outboxStates)[number];
 export const Fault = z.object({ code: z.string(), say: Text, hint: Text });
 export type FaultInView = z.infer<typeof Fault>;
 
-export const PhaseView = z.object({
+const PhaseView = z.object({
   phase: z.enum(phases),
   state: z.enum(['todo', 'doing', 'done', 'failed']),
   elapsedMs: z.number().nonnegative().optional(),
@@ -174,7 +174,7 @@ export const SignerView = z.object({
 });
 export type SignerView = z.infer<typeof SignerView>;
 
-export const HubDeviceView = z.object({
+const HubDeviceView = z.object({
   deviceId: z.string(),
   connected: z.boolean(),
   authentication: z.string(),

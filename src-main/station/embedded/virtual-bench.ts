@@ -41,7 +41,7 @@ export interface VirtualBench {
 }
 
 /** In a mixed bench every second unit has a TPM, the first one too. */
-export function attestationOf(slot: number, wanted: VirtualBenchOptions['attestation']): 'tpm' | 'x509' {
+function attestationOf(slot: number, wanted: VirtualBenchOptions['attestation']): 'tpm' | 'x509' {
   if (wanted !== 'mixed') return wanted;
   return slot % 2 === 1 ? 'tpm' : 'x509';
 }
