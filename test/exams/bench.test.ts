@@ -273,16 +273,17 @@ describe('a unit that belongs here', () => {
   });
 
   it('passes with a TPM that needs 15 seconds for every answer', async () => {
-    lab.plug(1, await unitOf('tpm', 'SN0001', { answerDelayMs: 15_000 }));
-    const batch = lab.openBatch();
+    const unit = await unitOf('tpm', 'SN0001', { answerDelayMs: 15_000 });
+    // Time is hurried only while the TPM makes the station wait: everything else keeps its real pace.
+    const tpmTransmit = async (command: Uint8Array) => {
+      lab.line(1).setPace(60);
+      const answer = await unit.device.tpmTransmit!(command);
+      lab.line(1).setPace(1);
+      return answer;
+    };
+    lab.plug(1, unit, { ...unit.device, tpmTransmit });
     const startedMs = clock.monotonicMs();
-    await lab.scan(1, 'SN0001', batch);
-    await lab.until(
-      1,
-      ({ run }) => run?.phases.some(({ phase, state }) => phase === 'prove' && state === 'doing') === true,
-    );
-    lab.line(1).setPace(25);
-    expectPassed(await lab.verdict(1));
+    expectPassed(await lab.run(1, 'SN0001', lab.openBatch()));
     expect(clock.monotonicMs() - startedMs).toBeGreaterThan(60_000);
   });
 

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { sleep } from '../../../src-main/lib/base/clock.ts';
 import { systemClock } from '../../../src-main/lib/base/host.ts';
@@ -75,7 +76,7 @@ export async function askWithSdks(serviceData: string, listen: string): Promise<
     const jobFile = join(folder, 'job.json');
     writeFileSync(jobFile, JSON.stringify(ready), { mode: 0o600 });
     const env = { ...process.env, NODE_EXTRA_CA_CERTS: ready.caFile, NODE_NO_WARNINGS: '1' };
-    const client = join(import.meta.dirname, 'outside-witness-client.ts');
+    const client = fileURLToPath(new URL('./outside-witness-client.ts', import.meta.url));
     const { stdout } = await run(process.execPath, [client, jobFile], { env, timeout: startLimitMs });
     return JSON.parse(stdout) as SdkLists;
   } finally {
