@@ -32,6 +32,8 @@ export async function withWindow<T>(
   } catch (error) {
     return `no window here: ${error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error)}`;
   }
+  // Each start of the harness leaves a listener for our exit: 12 starts are no leak.
+  process.setMaxListeners(40);
   const data = plainFolder();
   const empty = emptyApp();
   const base = { display: display.name, data };
