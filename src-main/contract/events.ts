@@ -4,6 +4,8 @@ import { BatchView, SlotView, StationView } from './views.ts';
 
 export const events = {
   'station.changed': StationView,
+  /** The shell says so: the station program ended, and what it would have told meanwhile is missed. */
+  'station.lost': z.object({}),
   'slot.changed': SlotView,
   'batch.changed': BatchView,
   /** Rows changed: a screen that shows units or the outbox asks again for its page. */

@@ -11,7 +11,7 @@ export interface Mailbox {
   /** Takes a message of the station. */
   readonly hear: (message: unknown) => void;
   readonly listen: (listener: (event: unknown) => void) => void;
-  /** The station is gone: every open question is answered with that. */
+  /** The station is gone: every open question is answered with that, and who only listens is told. */
   lose(): void;
 }
 
@@ -53,6 +53,7 @@ export function createMailbox(log: Log): Mailbox {
       const lost = [...waiting.values()];
       waiting.clear();
       for (const take of lost) take(failed(shellFault('station-lost')));
+      for (const tell of listeners) tell({ kind: 'event', name: 'station.lost', payload: {} });
     },
   };
 }

@@ -133,6 +133,16 @@ describe('the station host', () => {
     expect(heard).toEqual([{ kind: 'event', name: 'rows.changed', payload: {} }]);
   });
 
+  it('tells its listeners that the station was lost, so that nobody waits for what it would have said', async () => {
+    const { host, station } = setUp();
+    const heard: unknown[] = [];
+    host.listen((event) => void heard.push(event));
+    host.start();
+    station(0).end(137);
+    await station(0).ended;
+    expect(heard).toEqual([{ kind: 'event', name: 'station.lost', payload: {} }]);
+  });
+
   it('drops a message larger than the border takes', () => {
     const { host, station } = setUp();
     const heard: unknown[] = [];

@@ -26,14 +26,21 @@ function stationOf() {
     'batch.list': { batches: [] },
   };
   const world = { isUp: true };
+  const listeners: ((message: unknown) => void)[] = [];
   const port: StationPort = {
     call: async (name) =>
       world.isUp
         ? { ok: true, value: answers[name] }
         : { ok: false, fault: { code: 'station-down', say: 'Not running.', hint: 'Wait.' } },
-    listen: () => () => undefined,
+    listen: (hear) => {
+      listeners.push(hear);
+      return () => undefined;
+    },
   };
-  return { clock, world, station: new Station(createClient(port, clock), clock) };
+  const tell = (name: string): void => {
+    for (const hear of listeners) hear({ kind: 'event', name, payload: {} });
+  };
+  return { clock, world, tell, station: new Station(createClient(port, clock), clock) };
 }
 
 describe('the link to the station', () => {
@@ -78,6 +85,22 @@ describe('the link to the station', () => {
     world.isUp = false;
     await station.ask('signer.list', {});
     expect(station.link.at).toBe('lost');
+  });
+});
+
+describe('a station that ended', () => {
+  it('is lost at once when the shell says so, and all is asked anew within a second', async () => {
+    const { clock, tell, station } = stationOf();
+    station.open();
+    await clock.advance(0);
+    let told = 0;
+    station.onRows(() => (told += 1));
+    tell('station.lost');
+    expect(station.link.at).toBe('lost');
+    await clock.advance(1_000);
+    expect(station.link).toEqual({ at: 'up' });
+    expect(told).toBe(1);
+    expect(clock.pending).toBe(1);
   });
 });
 

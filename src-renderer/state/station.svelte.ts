@@ -37,6 +37,7 @@ export class Station {
     this.#isOpen = true;
     const stops = [
       this.client.on('station.changed', (view) => (this.view = view)),
+      this.client.on('station.lost', () => this.#lose()),
       this.client.on('slot.changed', (slot) => this.hearSlot(slot)),
       this.client.on('batch.changed', (batch) => this.hearBatch(batch)),
       this.client.on('rows.changed', (rows) => {
@@ -102,6 +103,12 @@ export class Station {
     } else {
       this.#lose();
     }
+    this.#beatSoon();
+  }
+
+  #beatSoon(): void {
+    this.#cancelBeat();
+    if (!this.#isOpen) return;
     this.#cancelBeat = this.clock.after(this.link.at === 'up' ? heartbeatMs : retryMs, () => void this.#beat());
   }
 
@@ -116,6 +123,8 @@ export class Station {
 
   #lose(): void {
     // While it has never answered it is starting, not lost.
-    if (this.link.at === 'up') this.link = { at: 'lost', sinceMs: this.clock.nowMs() };
+    if (this.link.at !== 'up') return;
+    this.link = { at: 'lost', sinceMs: this.clock.nowMs() };
+    this.#beatSoon();
   }
 }
