@@ -63,7 +63,7 @@ function mayBegin(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined): Resul
   if (unit !== undefined && unit.batch !== batch.seq) {
     const { serial_number: serialNumber, state } = unit;
     const otherBatch = batchBySeq(db, unit.batch).name;
-    const firstSeen = isoTime(unit.first_run_ms);
+    const firstSeen = minuteOf(unit.first_run_ms);
     return failed(batchFault('serial-in-other-batch', { serialNumber, otherBatch, firstSeen, state }));
   }
   if (unit?.passed_ms !== undefined && unit.passed_ms !== null) return failed(alreadyPassed(unit, unit.passed_ms));
@@ -71,11 +71,14 @@ function mayBegin(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined): Resul
   return taken < quantity ? ok() : failed(batchFault('batch-full', { name, quantity }));
 }
 
+/** For a sentence: people read minutes. */
+const minuteOf = (ms: number): string => `${isoTime(ms).slice(0, 16).replace('T', ' ')} UTC`;
+
 function alreadyPassed(unit: UnitRow, passedMs: number): ReturnType<typeof batchFault> {
   return batchFault('unit-already-passed', {
     serialNumber: unit.serial_number,
     unitId: unit.unit_id,
-    passedAt: isoTime(passedMs),
+    passedAt: minuteOf(passedMs),
     passedMs,
     slot: unit.slot,
     operator: unit.operator,
