@@ -100,7 +100,7 @@ async function findTarget(
     ...(listen === undefined ? {} : { listen }),
     ...(hasPorts ? { ports: { https, mqtts, amqps } } : {}),
   };
-  const embedded = await startEmbeddedService(host.launcher, options, host);
+  const embedded = await startEmbeddedService(host.launcher, options, host, up.signal);
   if (!embedded.ok) return embedded;
   const target = await embeddedTarget(embedded.value.ready);
   if (target.ok) return ok({ target: target.value, embedded: embedded.value });

@@ -22,16 +22,32 @@ export interface Station {
 }
 
 export async function startStation(config: StationConfig, host: HostParts, tell: Tell): Promise<Result<Station>> {
-  const stopping = new AbortController();
-  let reached: Reached | undefined;
+  const live: { reached?: Reached } = {};
   const composed = await composeCore(config, host, {
-    target: () => reached?.target,
+    target: () => live.reached?.target,
     onSlot: (view) => {
       tell('slot.changed', view);
     },
   });
   if (!composed.ok) return composed;
-  const core = composed.value;
+  const started = await startOn(composed.value, config, host, { tell, live });
+  if (!started.ok) await composed.value.store.close();
+  return started;
+}
+
+interface Outlets {
+  readonly tell: Tell;
+  /** What the core's parts look at for their target; filled once the service is reached. */
+  readonly live: { reached?: Reached };
+}
+
+async function startOn(
+  core: StationCore,
+  config: StationConfig,
+  host: HostParts,
+  { tell, live: link }: Outlets,
+): Promise<Result<Station>> {
+  const stopping = new AbortController();
   const live = liveStateOf(config, core, host, tell);
   const signer = await openConfiguredSigner(config, core);
   if (!signer.ok) return signer;
@@ -43,16 +59,16 @@ export async function startStation(config: StationConfig, host: HostParts, tell:
   const last = await core.store.lastRuns();
   if (!last.ok) return last;
   for (const { slot, run } of last.value) core.bench.restore(slot, run);
-  tellChanges(core, tell, (unit) => reached?.power(unit));
+  tellChanges(core, tell, (unit) => link.reached?.power(unit));
   void watchPresence(core.places, core.bench, host.clock, stopping.signal);
   const up = bringUp(
     { config, host, core, live, interrupted: interrupted.value, signal: stopping.signal },
-    (now) => (reached = now),
+    (now) => (link.reached = now),
   );
   const desk = createDesk({
     store: core.store,
     bench: core.bench,
-    service: createServiceDesk(() => reached?.desk),
+    service: createServiceDesk(() => link.reached?.desk),
     signers: core.signers,
     reports: createBatchReports(core.store, stationPaths(config.data).reports),
     station: { view: () => live.view(), refresh: () => refresh(core, live) },
@@ -64,7 +80,7 @@ export async function startStation(config: StationConfig, host: HostParts, tell:
       stopping.abort();
       await core.bench.close();
       await up;
-      await reached?.stop();
+      await link.reached?.stop();
       await Promise.all(core.ports.map((port) => port.close()));
       await core.store.close();
     },

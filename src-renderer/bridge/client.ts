@@ -31,7 +31,7 @@ export const lostCodes: readonly string[] = ['station-unreachable', 'answer-late
 
 // A report of the largest batch is written in seconds; a station that needs longer for a question is not well.
 const answerTimeoutMs = 20_000;
-const slowCalls: readonly CallName[] = ['batch.report', 'service.enroll', 'service.linkHub'];
+const slowCalls: readonly CallName[] = ['batch.report', 'service.enroll', 'service.linkHub', 'signer.open'];
 const slowTimeoutMs = 120_000;
 
 const Envelope = z.discriminatedUnion('ok', [

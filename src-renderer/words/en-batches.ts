@@ -75,6 +75,16 @@ export const enBatches = {
     },
     wrongCount: (n: number) => (n === 1 ? 'One entry needs a correction.' : `${n} entries need a correction.`),
   },
+  signerFile: {
+    title: 'Open a signer file',
+    file: 'PKCS#12 file (.p12 or .pfx)',
+    choose: 'Choose a file',
+    fileHint: 'A CA certificate with its key. The station holds it until it stops, and keeps nothing of it.',
+    fileWrong: 'Choose a .p12 or .pfx file of at most 128 kB.',
+    passphrase: 'Passphrase',
+    passphraseHint: 'Not kept. After a restart of the station the file is opened again.',
+    submit: 'Open signer',
+  },
   units: {
     title: 'Units',
     table: 'Units of the batch',

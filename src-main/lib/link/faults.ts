@@ -8,7 +8,7 @@ const linkFaultTable = {
   },
   'link-lost': {
     say: 'The connection to the unit broke off.',
-    hint: 'Plug the unit in again; the run goes on from where it stopped.',
+    hint: 'Plug the unit in and scan it again: the station goes on where it was.',
   },
   'link-garbled': {
     say: 'What arrives from the unit is damaged.',

@@ -12,7 +12,7 @@ const serialFaultTable = {
   },
   'port-busy': { say: 'The port {path} is in use.', hint: 'Close the other program that uses it.' },
   'port-failed': { say: 'The port {path} could not be opened.', hint: 'Unplug the adapter and plug it in again.' },
-  'port-unplugged': { say: 'The cable or adapter was pulled.', hint: 'Plug it in again; the run goes on by itself.' },
+  'port-unplugged': { say: 'The cable or adapter was pulled.', hint: 'Plug it in and scan the unit again.' },
   'port-stuck': { say: 'The port takes no more bytes.', hint: 'Unplug the adapter and plug it in again.' },
   'port-closed': { say: 'The port is closed.', hint: 'Open it again.' },
   'port-host-died': {

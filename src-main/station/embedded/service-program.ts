@@ -50,6 +50,7 @@ export async function startEmbeddedService(
   launcher: Launcher,
   options: ServiceOptions,
   parts: ProgramParts,
+  signal: AbortSignal,
 ): Promise<Result<EmbeddedService>> {
   await clearReadyFile(options.readyFile);
   const { ports } = options;
@@ -68,6 +69,7 @@ export async function startEmbeddedService(
     file: options.readyFile,
     limitMs: readyLimitMs,
     clock: parts.clock,
+    signal,
     parse: (json) => ServiceReady.safeParse(json).data,
   });
   if (ready.ok) return ok({ ready: ready.value, program });

@@ -52,6 +52,12 @@ export class TermsDraft {
     if (!this.signers.some((signer) => signer.signerId === this.signerId)) this.signerId = this.signers[0]?.signerId;
   }
 
+  /** A signer that was just opened is the one that was meant. */
+  take(opened: { readonly signerId: string; readonly signers: readonly SignerView[] }): void {
+    this.signers = opened.signers;
+    this.signerId = opened.signerId;
+  }
+
   async submit(): Promise<BatchView | undefined> {
     this.isChecked = true;
     if (Object.keys(this.faults).length > 0) return undefined;
