@@ -49,7 +49,8 @@ async function hasPassed(slot: number, serialNumber: string): Promise<true | und
   const unit = await bed.unit(serialNumber);
   if (unit !== undefined && passedStates.includes(unit.state)) return true;
   const { run } = await bed.slot(slot);
-  const isOver = run !== undefined && run.state !== 'working';
+  // The run that died with the station is none to scan after: its unit is taken up without anybody's doing.
+  const isOver = run !== undefined && run.state !== 'working' && run.fault?.code !== 'station-restarted';
   if (isOver) await bed.station().call('bench.scan', { text: serialNumber, slot });
   return undefined;
 }
