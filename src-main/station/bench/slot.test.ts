@@ -38,6 +38,16 @@ describe('a slot', () => {
     expect(view.run?.phases[0]?.elapsedMs).toBe(40);
   });
 
+  it('gives the last phase the time that the others left of the run', () => {
+    const view = after(
+      begun,
+      { at: 'phase', phase: 'connect', elapsedMs: 0 },
+      { at: 'phase', phase: 'commit', elapsedMs: 940 },
+      pass,
+    );
+    expect(view.run?.phases.at(-1)).toEqual({ phase: 'commit', state: 'done', elapsedMs: 60 });
+  });
+
   it('marks the phase in which a run failed, and keeps the reason', () => {
     const fault = benchFault('serial-mismatch', { found: 'A', scanned: 'B' });
     const view = after(

@@ -72,11 +72,14 @@ function reached(run: RunView, phase: Phase, elapsedMs: number): RunView['phases
 
 function ended(run: RunView, event: Extract<SlotEvent, { at: 'ended' }>): RunView {
   const lastState = event.verdict === 'pass' ? 'done' : 'failed';
+  const earlierMs = run.phases.reduce((sum, row) => sum + (row.elapsedMs ?? 0), 0);
+  // No phase follows the last one to tell how long it took: it has what the others left of the run.
+  const elapsedMs = Math.max(0, event.nowMs - run.startedMs - earlierMs);
   return {
     ...run,
     state: event.verdict,
     endedMs: event.nowMs,
-    phases: run.phases.map((row) => (row.state === 'doing' ? { ...row, state: lastState } : row)),
+    phases: run.phases.map((row) => (row.state === 'doing' ? { ...row, state: lastState, elapsedMs } : row)),
     ...(event.fault === undefined ? {} : { fault: shown(event.fault) }),
     ...(event.registrationId === undefined ? {} : { registrationId: event.registrationId }),
     ...(event.attestation === undefined ? {} : { attestation: event.attestation }),
