@@ -65,6 +65,9 @@ export const enService = {
   noRegistrations: 'No device has registered yet. An enrolled device does so when it boots.',
   shown: (shown: string, total: string) => `${shown} of ${total} shown`,
   kinds: { individual: 'Individual', group: 'Group' },
+  attestations: { tpm: 'TPM 2.0', x509: 'X.509', symmetricKey: 'Key', none: 'None' } as Readonly<
+    Record<string, string>
+  >,
   columns: {
     kind: 'Kind',
     key: 'Registration ID or group',
