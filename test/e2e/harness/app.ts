@@ -92,9 +92,17 @@ function environment(own: string, display: string): Record<string, string> {
   };
 }
 
+let script: string | undefined;
+
 /** Playwright starts one executable: a script that becomes the other user and then Electron, in the same process. */
 function launcher(binary: string, asPlainUser: readonly string[]): string {
   if (asPlainUser.length === 0) return binary;
+  script ??= launchScript(binary, asPlainUser);
+  return script;
+}
+
+/** One for all windows of this process; it is removed with it. */
+function launchScript(binary: string, asPlainUser: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'benchline-launch-'));
   process.once('exit', () => {
     rmSync(folder, { recursive: true, force: true });
