@@ -11,6 +11,7 @@ import {
   picture,
   resize,
   type Screen,
+  type KeptData,
   type StationWindow,
 } from './harness/station-window.ts';
 
@@ -21,13 +22,14 @@ const sizes = [
   { width: 1920, height: 1080 },
 ];
 
-const kept = keptData('journey');
+let kept: KeptData;
 let display: Display;
 let station: StationWindow;
 
 test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async () => {
+  kept = keptData('journey');
   // Larger than the largest window, which a screen of its own size would trim.
   display = await openDisplay('2048x1152');
   station = await openStation({ display: display.name, data: kept.data });

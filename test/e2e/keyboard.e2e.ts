@@ -10,16 +10,18 @@ import {
   picture,
   scan,
   take,
+  type KeptData,
   type StationWindow,
 } from './harness/station-window.ts';
 
-const kept = keptData('keyboard');
+let kept: KeptData;
 let display: Display;
 let station: StationWindow;
 
 test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async () => {
+  kept = keptData('keyboard');
   display = await openDisplay();
   station = await openStation({ display: display.name, data: kept.data, args: ['--virtual-units', '2'] });
 });

@@ -11,10 +11,11 @@ import {
   picture,
   scan,
   take,
+  type KeptData,
   type StationWindow,
 } from './harness/station-window.ts';
 
-const kept = keptData('supervisor');
+let kept: KeptData;
 let display: Display;
 let station: StationWindow;
 let first: string;
@@ -23,6 +24,7 @@ let second: string;
 test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async () => {
+  kept = keptData('supervisor');
   display = await openDisplay();
   const args = ['--virtual-units', '2', '--attestation', 'x509'];
   station = await openStation({ display: display.name, data: kept.data, args });

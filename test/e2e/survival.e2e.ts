@@ -11,6 +11,7 @@ import {
   picture,
   scan,
   startMs,
+  type KeptData,
   type StationWindow,
 } from './harness/station-window.ts';
 
@@ -18,13 +19,14 @@ const service = 'out/main/service/main.js';
 const stationProcess = 'node.mojom.NodeService';
 const args = ['--virtual-units', '2'];
 
-const kept = keptData('survival');
+let kept: KeptData;
 let display: Display;
 let station: StationWindow;
 
 test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async () => {
+  kept = keptData('survival');
   display = await openDisplay();
   station = await openStation({ display: display.name, data: kept.data, args });
 });

@@ -27,8 +27,13 @@ export const startMs = 60_000;
 // Boot, registration with its polls, and the connection to the hub.
 export const lifeMs = 60_000;
 
+export interface KeptData {
+  readonly data: string;
+  remove(): void;
+}
+
 /** A data folder that outlives its windows; its log is kept as an artefact under `name`. */
-export function keptData(name: string): { readonly data: string; remove(): void } {
+export function keptData(name: string): KeptData {
   const folder = plainFolder();
   const data = join(folder, 'data');
   return {
