@@ -14,6 +14,7 @@ import { type EkRootFolder, loadEkRoots } from './ek-roots.ts';
 import type { Launcher } from './embedded/service-program.ts';
 import { type StationStore, createStationStore } from './queue/station-store.ts';
 import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
+import { claimFolder } from './folder-claim.ts';
 import type { Target } from './target.ts';
 import type { SlotView } from '../contract/views.ts';
 
@@ -39,14 +40,36 @@ export interface StationCore {
   readonly virtualPorts: Map<number, string>;
 }
 
-/** What a station is before it reaches a service: store, signers, and a bench whose slots are still empty. */
+interface CoreOutlets {
+  target(): Target | undefined;
+  onSlot(view: SlotView): void;
+}
+
+/** What a station is before it reaches a service; with its store it closes its claim on the data folder. */
 export async function composeCore(
   config: StationConfig,
   host: HostParts,
-  live: { target(): Target | undefined; onSlot(view: SlotView): void },
+  live: CoreOutlets,
 ): Promise<Result<StationCore>> {
-  const paths = stationPaths(config.data);
   await mkdir(config.data, { recursive: true, mode: 0o700 });
+  const claim = await claimFolder(config.data, host.clock);
+  if (!claim.ok) return claim;
+  const core = await composeParts(config, host, live);
+  if (!core.ok) {
+    claim.value.release();
+    return core;
+  }
+  const { store } = core.value;
+  const close = async (): Promise<void> => {
+    await store.close();
+    claim.value.release();
+  };
+  return ok({ ...core.value, store: { ...store, close } });
+}
+
+/** Store, signers, and a bench whose slots are still empty. */
+async function composeParts(config: StationConfig, host: HostParts, live: CoreOutlets): Promise<Result<StationCore>> {
+  const paths = stationPaths(config.data);
   const { clock, random, log } = host;
   const ekRoots = await loadEkRoots(ekRootFolders(config));
   if (!ekRoots.ok) return ekRoots;
@@ -80,10 +103,7 @@ export async function composeCore(
     random,
     log,
     signerFor: (batch) => signers.value.deviceSigner(batch.terms),
-    target: () => {
-      const { idScope = '', endpoint = '' } = live.target() ?? {};
-      return { idScope, endpoint };
-    },
+    target: () => live.target(),
     onSlot: (view) => {
       live.onSlot(view);
     },
