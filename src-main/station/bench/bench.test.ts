@@ -75,6 +75,16 @@ describe('a bench', () => {
     expect(script.asked).toContain('end error slot-empty');
   });
 
+  it('passes no unit while the station does not know its provisioning service, and does not touch it', async () => {
+    const targets = [undefined, { idScope: '', endpoint: 'localhost' }, { idScope: '0ne1', endpoint: '' }];
+    for (const target of targets) {
+      const { bench, script, request, settled } = benchOf({ target: () => target });
+      must(await bench.start(request()));
+      expect(await settled()).toMatchObject({ state: 'error', fault: { code: 'target-unknown' } });
+      expect(script.asked).toEqual(['begin', 'end error target-unknown']);
+    }
+  });
+
   it('ends a run that takes five minutes, and frees the slot', async () => {
     const { bench, script, clock, request, settled } = benchOf();
     let hang: () => void = () => undefined;

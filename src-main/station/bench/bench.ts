@@ -32,7 +32,8 @@ export interface BenchParts {
   readonly random: Random;
   readonly log: Log;
   signerFor(batch: Batch): DeviceSigner | undefined;
-  target(): { readonly idScope: string; readonly endpoint: string };
+  /** What units are told of their provisioning service; undefined as long as the station itself does not know it. */
+  target(): { readonly idScope: string; readonly endpoint: string } | undefined;
   onSlot(view: SlotView): void;
 }
 
@@ -42,6 +43,8 @@ export interface RunRequest {
   readonly operator: string;
   /** The slot the technician chose; without it the bench chooses. */
   readonly slot?: number;
+  /** The station takes the unit up again by itself: then only the unit's own memory says that it is still this one. */
+  readonly isResumed?: true;
 }
 
 export interface Bench {
@@ -190,16 +193,21 @@ async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Pha
   onPhase('connect');
   const typicalMs = await parts.journal.typicalMs(batch.terms.attestation === 'tpm' ? 'tpm' : 'x509');
   if (typicalMs !== undefined) state.view = nextSlot(state.view, { at: 'typical', typicalMs });
+  const target = parts.target();
+  // A unit that was told nobody's address could never register, and its pass would forbid to repair it.
+  if (target === undefined || target.idScope === '' || target.endpoint === '')
+    return { verdict: 'unfinished', phase: 'connect', fault: benchFault('target-unknown') };
   const opened = await state.bench.open();
   if (!opened.ok) return { verdict: 'unfinished', phase: 'connect', fault: opened.fault };
   const driver = opened.value;
   try {
     const { journal, endorsement, digest, clock, random } = parts;
     const station = { journal, endorsement, digest, clock, random, signer: parts.signerFor(batch) };
-    const runParts = { ...station, driver, target: parts.target(), onPhase };
+    const runParts = { ...station, driver, target, onPhase };
     // A hung unit must not hold the slot: when the run is stopped, the driver is closed under the phase that waits.
     stopper.signal.addEventListener('abort', () => void driver.close());
-    return await provision({ runId, batch, serialNumber, open: begun.open }, { ...runParts, signal: stopper.signal });
+    const task = { runId, batch, serialNumber, open: begun.open, isResumed: request.isResumed === true };
+    return await provision(task, { ...runParts, signal: stopper.signal });
   } finally {
     await driver.close();
   }

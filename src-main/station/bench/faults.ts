@@ -28,6 +28,14 @@ export const benchFaults = {
     say: 'The station stopped during this run.',
     hint: 'Scan the unit again: the station goes on where it was.',
   },
+  'target-unknown': {
+    say: 'The station does not know its provisioning service yet.',
+    hint: 'Wait until the service is reached, or look at the Service screen.',
+  },
+  'unit-unconfirmed': {
+    say: 'The station could not go on with {serialNumber}: the unit in the slot does not say that it is this one.',
+    hint: 'Scan the unit again.',
+  },
   'serial-mismatch': {
     say: 'The unit says it is {found}, the label says {scanned}.',
     hint: 'Check that the unit in the slot is the one that was scanned.',

@@ -5,7 +5,7 @@ import { manualClock } from '../../lib/base/clock.ts';
 import { ok } from '../../lib/base/result.ts';
 import type { Phase } from '../../contract/views.ts';
 import type { RunId, SerialNumber } from '../batches/model.ts';
-import { benchFault } from './faults.ts';
+import { benchFault, verdictOf } from './faults.ts';
 import type { Digest, Intent } from './ports.ts';
 import { type RunParts, provision } from './run.ts';
 import { createStopper } from './stopper.ts';
@@ -28,7 +28,7 @@ function bench(attestation: 'tpm' | 'x509', open: readonly Intent[] = []) {
     random: countingRandom(),
     onPhase: (phase) => reached.push(phase),
   };
-  const task = { runId: 'r1' as RunId, batch: batchOf(), serialNumber: 'SN1' as SerialNumber, open };
+  const task = { runId: 'r1' as RunId, batch: batchOf(), serialNumber: 'SN1' as SerialNumber, open, isResumed: false };
   const run = (change: Partial<RunParts> = {}) => provision(task, { ...parts, ...change });
   return { script, stopper, reached, driver, run, parts, task };
 }
@@ -170,6 +170,23 @@ describe('any run', () => {
     });
     expect(await run({ driver: said('SN2') })).toMatchObject({ phase: 'identify', fault: { code: 'serial-mismatch' } });
     expect(await run({ driver: said() })).toMatchObject({ verdict: 'pass' });
+  });
+
+  it('that the station resumes goes on only with a unit that says it is the one', async () => {
+    const { script, parts, run, task } = bench('tpm');
+    const said = (serialNumber?: string) => ({
+      ...parts.driver,
+      facts: async () =>
+        ok({ model: 'm', firmware: '1', attestations: ['tpm' as const], ...(serialNumber && { serialNumber }) }),
+    });
+    task.isResumed = true;
+    for (const driver of [said(), said('SN2')]) {
+      const outcome = await run({ driver });
+      expect(outcome).toMatchObject({ phase: 'identify', fault: { code: 'unit-unconfirmed' } });
+      expect(outcome.verdict === 'unfinished' && verdictOf(outcome.fault)).toBe('error');
+    }
+    expect(script.asked).not.toContain('unit proveTpm');
+    expect(await run({ driver: said('SN1') })).toMatchObject({ verdict: 'pass' });
   });
 
   it('fails a unit that reads back other settings', async () => {

@@ -43,6 +43,8 @@ export interface RunTask {
   readonly serialNumber: SerialNumber;
   /** From `BenchJournal.begin`: what earlier runs of this unit left unfinished. */
   readonly open: readonly Intent[];
+  /** Nobody scanned the unit for this run. */
+  readonly isResumed?: boolean;
 }
 
 export type RunOutcome =
@@ -144,6 +146,10 @@ async function identify(run: Run): Promise<Result<void>> {
   if (!read.ok) return read;
   const facts = read.value;
   const scanned = run.task.serialNumber;
+  // A blank unit has only its label, and nobody has read that label now: another unit may be in the slot meanwhile.
+  if (run.task.isResumed === true && facts.serialNumber !== scanned) {
+    return failed(benchFault('unit-unconfirmed', { serialNumber: scanned }));
+  }
   if (facts.serialNumber !== undefined && facts.serialNumber !== scanned) {
     return failed(benchFault('serial-mismatch', { found: facts.serialNumber, scanned }));
   }
@@ -219,7 +225,9 @@ async function writeCertificates(run: Run, csr: Uint8Array): Promise<Result<void
 }
 
 async function writeSettings(run: Run): Promise<Result<void>> {
-  const settings = { registrationId: knownRegistrationId(run), ...run.parts.target };
+  // By name: whoever gives the target may know more of it than a unit may be told.
+  const { idScope, endpoint } = run.parts.target;
+  const settings = { registrationId: knownRegistrationId(run), idScope, endpoint };
   const acknowledged = await run.irreversibly('write-settings', utf8(JSON.stringify(settings)), (requestId) =>
     run.parts.driver.writeSettings(requestId, settings),
   );
