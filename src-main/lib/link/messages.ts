@@ -181,6 +181,8 @@ export function decodeSettings(content: Uint8Array): DeviceSettings | undefined 
   const endpoint = textAt(map, 'host', maxSentenceLength);
   const roots = listAt(map, 'roots', maxChainLength, (root) => root instanceof Uint8Array);
   if (registrationId === undefined || idScope === undefined || endpoint === undefined) return undefined;
+  // Who accepted these would pass as written, and never find its service.
+  if ([registrationId, idScope, endpoint].some((text) => text.trim() === '')) return undefined;
   if (map.has('roots') && roots === undefined) return undefined;
   const trustedRoots = roots?.map((root) => Uint8Array.from(root));
   return { registrationId, idScope, endpoint, ...(trustedRoots === undefined ? {} : { trustedRoots }) };

@@ -54,6 +54,9 @@ describe('[LINK-7] the vectors', () => {
     expect(decodeSettings(hex(content))).toEqual(value);
     expect(toHex(settingsHash(value))).toBe(sha256);
     expect(decodeSettings(encodeMap({ reg: 'a\nb', scope: 's', host: 'h' }))).toBeUndefined();
+    for (const empty of [{ reg: '' }, { scope: '' }, { scope: ' ' }, { host: '' }]) {
+      expect(decodeSettings(encodeMap({ reg: 'a', scope: 's', host: 'h', ...empty }))).toBeUndefined();
+    }
   });
   it('[LINK-6.4] of results are what we write and read', () => {
     const result = { at: 'failed', code: 'no-rsa', message: 'only P-256 here' } as const;
