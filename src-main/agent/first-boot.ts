@@ -3,6 +3,7 @@ import { backoffMs } from '../lib/base/backoff.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import { sleep } from '../lib/base/clock.ts';
 import type { Fault } from '../lib/base/fault.ts';
+import { parseHostPort } from '../lib/base/host-port.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
 import { failed, ok } from '../lib/base/result.ts';
@@ -198,9 +199,8 @@ class Journey {
 
 function endpointOf(settings: DeviceSettings, caPem: string | undefined): DeviceEndpoint {
   const { endpoint, idScope } = settings;
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(endpoint) ?? [];
-  const place = host === undefined ? { host: endpoint, port: defaultHttpsPort } : { host, port: Number(port) };
-  return { ...place, idScope, ...(caPem === undefined ? {} : { caPem }) };
+  const { host = endpoint, port = defaultHttpsPort } = parseHostPort(endpoint) ?? {};
+  return { host, port, idScope, ...(caPem === undefined ? {} : { caPem }) };
 }
 
 function trusted(caPem: string | undefined, settings: DeviceSettings): string | undefined {

@@ -4,6 +4,7 @@ import type { IClientOptions, MqttClient } from 'mqtt';
 import { fromUtf8 } from '../lib/base/bytes.ts';
 import type { CancelSignal } from '../lib/base/cancel.ts';
 import type { Clock } from '../lib/base/clock.ts';
+import { parseHostPort } from '../lib/base/host-port.ts';
 import { failed, ok } from '../lib/base/result.ts';
 import type { Result } from '../lib/base/result.ts';
 import { agentFault } from './faults.ts';
@@ -36,7 +37,6 @@ export interface TwinVersions {
 const apiVersion = '2021-04-12';
 /** The user agent, as the SDKs send theirs. */
 const clientType = 'benchline-agent/1.0.0';
-const defaultPort = 8883;
 /** A hub answers within a second; the rest is a slow network. */
 const stepTimeoutMs = 20_000;
 /** What the Node SDK asks for. */
@@ -112,8 +112,8 @@ function optionsOf(target: HubTarget): IClientOptions {
 }
 
 function hostAndPort(target: HubTarget): { readonly host: string; readonly port: number } {
-  const [, host, port] = /^([^:]+):(\d{1,5})$/.exec(target.hub) ?? [];
-  return host === undefined ? { host: target.hub, port: target.port } : { host, port: Number(port ?? defaultPort) };
+  const { host = target.hub, port = target.port } = parseHostPort(target.hub) ?? {};
+  return { host, port };
 }
 
 /** Runs one step to its end, to the end of the connection, or to the end of its time. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { faultMaker } from '../lib/base/fault.ts';
+import { parseHostPort } from '../lib/base/host-port.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 
 const configFault = faultMaker({
@@ -15,7 +16,11 @@ const SlotPort = z
   .transform((text) => {
     const [, slot = '', kind = '', address = ''] = /^(\d+)=(serial|tcp):(.+)$/.exec(text) ?? [];
     return { slot: Number(slot), kind: kind === 'tcp' ? ('tcp' as const) : ('serial' as const), address };
-  });
+  })
+  .refine(
+    ({ kind, address }) => kind === 'serial' || parseHostPort(address)?.port !== undefined,
+    'tcp is tcp:HOST:PORT',
+  );
 export type SlotPort = z.output<typeof SlotPort>;
 
 const Config = z
@@ -31,8 +36,12 @@ const Config = z
     baud: z.coerce.number().int().min(1_200).max(4_000_000).default(115_200),
     /** Without one, the station starts the embedded service. */
     'connection-string': z.string().max(1_000).optional(),
-    'id-scope': z.string().max(64).optional(),
-    endpoint: z.string().max(260).optional(),
+    'id-scope': z.string().trim().min(1, 'it is empty').max(64).optional(),
+    endpoint: z
+      .string()
+      .max(260)
+      .refine((text) => parseHostPort(text) !== undefined, 'it is HOST or HOST:PORT')
+      .optional(),
     ca: z.string().optional(),
     'hub-connection-string': z.array(z.string().max(1_000)).max(50).default([]),
     /** For the embedded service, in seconds: how long a device waits between two polls. */

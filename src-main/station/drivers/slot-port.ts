@@ -1,6 +1,7 @@
 /** One slot's way to its unit: a port host of its own for a serial port, or a TCP connection to a device server. */
 import { type Clock, sleep } from '../../lib/base/clock.ts';
 import { faultMaker } from '../../lib/base/fault.ts';
+import { parseHostPort } from '../../lib/base/host-port.ts';
 import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
@@ -57,8 +58,10 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
     if (where.kind === 'serial') {
       return openWhenFree(() => host.open({ path: where.address, baudRate: parts.baudRate }), parts.clock);
     }
-    const [, tcpHost = '', port = ''] = /^(.*):(\d+)$/.exec(where.address) ?? [];
-    return openTcpStream({ host: tcpHost, port: Number(port) }, parts.clock);
+    const { host: server, port } = parseHostPort(where.address) ?? {};
+    // A configuration that told none was refused at the start.
+    if (server === undefined || port === undefined) return failed(portFault('port-unbound', { slot: place.slot }));
+    return openTcpStream({ host: server, port }, parts.clock);
   };
   const { slot, name, virtualSerialNumber } = place;
   return Object.freeze({
