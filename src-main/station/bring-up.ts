@@ -76,7 +76,7 @@ export async function bringUp(up: BringUp, onReached: (reached: Reached) => void
   units.bench = started.value;
   // A unit that is there must not be passed over because nobody has looked yet.
   await lookAtPorts(up.core.places, up.core.bench);
-  await resume(up.interrupted, up.core, live.view().operator, host.log);
+  await resume(up.interrupted, up.core, host.log, signal);
   await switchOnEnrolled(up, power);
 }
 

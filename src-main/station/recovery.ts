@@ -4,7 +4,9 @@ import type { Log } from '../lib/base/log.ts';
 import { type Result, ok } from '../lib/base/result.ts';
 import type { SerialNumber } from './batches/model.ts';
 import { benchFault } from './bench/faults.ts';
+import type { Intent } from './bench/ports.ts';
 import type { StationCore } from './composition.ts';
+import type { Phase } from '../contract/views.ts';
 
 export interface InterruptedUnit {
   readonly slot: number;
@@ -13,7 +15,10 @@ export interface InterruptedUnit {
 }
 
 /** The runs end as errors of ours; what they had begun on the unit stays open in the journal for the next run. */
-export async function endInterrupted(core: StationCore, clock: Clock): Promise<Result<readonly InterruptedUnit[]>> {
+export async function endInterrupted(
+  core: Pick<StationCore, 'store'>,
+  clock: Clock,
+): Promise<Result<readonly InterruptedUnit[]>> {
   const found = await core.store.interrupted();
   if (!found.ok) return found;
   const units: InterruptedUnit[] = [];
@@ -21,7 +26,7 @@ export async function endInterrupted(core: StationCore, clock: Clock): Promise<R
     const fault = benchFault('station-restarted');
     const ended = await core.store.end(run.runId, {
       verdict: 'error',
-      phase: 'connect',
+      phase: phaseReached(run.open),
       fault,
       endedMs: clock.nowMs(),
     });
@@ -31,16 +36,33 @@ export async function endInterrupted(core: StationCore, clock: Clock): Promise<R
   return ok(units);
 }
 
-/** Starts each unit again in the slot it was in; one that is no longer there waits for its next scan. */
+const phaseOf = {
+  'generate-key': 'prove',
+  'write-certificates': 'write',
+  'write-settings': 'write',
+} as const satisfies Record<Intent['step'], Phase>;
+
+/** The newest act that was begun and not answered for (the journal tells it first) is how far the run is known to be. */
+function phaseReached(open: readonly Intent[]): Phase {
+  const [last] = open;
+  return last === undefined ? 'connect' : phaseOf[last.step];
+}
+
+/**
+ * Starts each unit again in the slot it was in; one that is no longer there waits for its next scan. Nobody scanned: the
+ * run is the station's own, and goes on only with a unit that tells the same serial number itself.
+ */
 export async function resume(
   units: readonly InterruptedUnit[],
-  core: StationCore,
-  operator: string,
+  core: Pick<StationCore, 'store' | 'bench'>,
   log: Log,
+  signal: AbortSignal,
 ): Promise<void> {
   for (const { slot, serialNumber, batchId } of units) {
+    if (signal.aborted) return;
     const batch = await core.store.openedBatch(batchId);
-    const begun = batch.ok ? await core.bench.start({ batch: batch.value, serialNumber, operator, slot }) : batch;
+    const request = { serialNumber, slot, operator: 'station', isResumed: true } as const;
+    const begun = batch.ok ? await core.bench.start({ ...request, batch: batch.value }) : batch;
     if (begun.ok) log.info('unit-resumed', { slot, serialNumber });
     else log.warn('unit-not-resumed', { slot, serialNumber, code: begun.fault.code });
   }
