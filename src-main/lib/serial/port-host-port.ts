@@ -101,25 +101,32 @@ interface WriteQueue {
   failAll(reason: Fault): void;
 }
 
-/** Writes are answered in their order. */
+/** Writes are answered in their order. The queue is stuck when none of them is answered in time, however many wait. */
 function createWriteQueue(clock: Clock): WriteQueue {
   let queue: Write[] = [];
   let queuedBytes = 0;
+  let cancelWatch = (): void => undefined;
+  const fail = (reason: Fault): void => {
+    const waiting = queue;
+    queue = [];
+    queuedBytes = 0;
+    cancelWatch();
+    for (const write of waiting) write.settle(failed(reason));
+  };
+  const watch = (): void => {
+    cancelWatch();
+    if (queue.length === 0) return;
+    cancelWatch = clock.after(writeTimeoutMs, () => {
+      fail(serialFault('port-stuck'));
+    });
+  };
   return {
     add(bytes) {
       if (queuedBytes + bytes > maxQueuedBytes) return undefined;
       queuedBytes += bytes;
-      return new Promise((resolve) => {
-        const cancel = clock.after(writeTimeoutMs, () => {
-          resolve(failed(serialFault('port-stuck')));
-        });
-        queue.push({
-          bytes,
-          settle(result) {
-            cancel();
-            resolve(result);
-          },
-        });
+      return new Promise((settle) => {
+        queue.push({ bytes, settle });
+        if (queue.length === 1) watch();
       });
     },
     settleOldest(payload) {
@@ -127,12 +134,8 @@ function createWriteQueue(clock: Clock): WriteQueue {
       if (oldest === undefined) return;
       queuedBytes -= oldest.bytes;
       oldest.settle(payload.length === 0 ? ok() : failed(decodeFault(payload) ?? serialFault('port-unplugged')));
+      watch();
     },
-    failAll(reason) {
-      const waiting = queue;
-      queue = [];
-      queuedBytes = 0;
-      for (const write of waiting) write.settle(failed(reason));
-    },
+    failAll: fail,
   };
 }
