@@ -65,6 +65,7 @@ describe('a bench', () => {
     must(await bench.start(request()));
     expect(await settled()).toMatchObject({ state: 'error', fault: { code: 'run-broke' } });
     expect(script.asked).toContain('end error run-broke');
+    expect(script.phases).toEqual(['identify']);
   });
 
   it('ends a run with the reason why its port does not open', async () => {
@@ -137,6 +138,30 @@ describe('a bench', () => {
     expect(views).toHaveLength(before);
     bench.lives('SN1', 'registered', 'hub-1');
     expect(bench.slots()[0]?.run).toMatchObject({ unitState: 'registered', hub: 'hub-1' });
+  });
+
+  it('follows the life of a unit in the slot where it passed, not in one where it failed before', async () => {
+    const { bench, script, request, settled } = benchOf();
+    bench.plugged(2, true);
+    script.refuse.push({ call: 'unit facts', code: 'link-silent' });
+    must(await bench.start(request('SN1', 1)));
+    expect(await settled()).toMatchObject({ state: 'error' });
+    must(await bench.start(request('SN1', 2)));
+    for (let turn = 0; turn < 500 && bench.slots()[1]?.run?.state === 'working'; turn += 1) await Promise.resolve();
+    bench.lives('SN1', 'seen');
+    expect(bench.slots().map(({ run }) => [run?.state, run?.unitState])).toEqual([
+      ['error', undefined],
+      ['pass', 'seen'],
+    ]);
+  });
+
+  it('expects of a unit in a mixed batch what units of its own kind take', async () => {
+    const asked: string[] = [];
+    const journal = { ...scriptedJournal(createScript()), typicalMs: async (kind: string) => asked.push(kind) };
+    const { bench, request, settled } = benchOf({ journal });
+    must(await bench.start(request()));
+    await settled();
+    expect(new Set(asked)).toEqual(new Set(['tpm']));
   });
 
   it('waits for the row of each run when it closes', async () => {

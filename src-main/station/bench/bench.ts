@@ -5,7 +5,7 @@ import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { Phase, RunView, SlotView, UnitState } from '../../contract/views.ts';
-import type { Batch, RunId, SerialNumber } from '../batches/model.ts';
+import type { Attestation, Batch, RunId, SerialNumber } from '../batches/model.ts';
 import { benchFault, verdictOf } from './faults.ts';
 import type { BenchJournal, DeviceSigner, Digest, EndorsementCheck, RunBegun, UnitDriver } from './ports.ts';
 import { type RunOutcome, provision } from './run.ts';
@@ -96,8 +96,10 @@ export function createBench(parts: BenchParts): Bench {
       parts.onSlot(state.view);
     },
     lives: (serialNumber, unitState, hub) => {
-      const state = [...states.values()].find((one) => one.view.run?.serialNumber === serialNumber);
-      if (state?.view.run?.state !== 'pass') return;
+      // An earlier slot may still show a run of this unit that did not pass.
+      const isIt = ({ view: { run } }: SlotState) => run?.serialNumber === serialNumber && run.state === 'pass';
+      const state = [...states.values()].find(isIt);
+      if (state === undefined) return;
       show(state, hub === undefined ? { at: 'lives', unitState } : { at: 'lives', unitState, hub });
     },
     boot: (slot) => boot(parts, states, slot),
@@ -163,14 +165,16 @@ async function runUnit(parts: BenchParts, show: Show, running: Running): Promise
     stopper.stop(benchFault('run-too-long', { limitSeconds: runLimitMs / 1_000 }));
   });
   let phaseStartedMs = parts.clock.monotonicMs();
+  let reached: Phase = 'connect';
   const onPhase = (phase: Phase): void => {
+    reached = phase;
     const nowMs = parts.clock.monotonicMs();
     show(state, { at: 'phase', phase, elapsedMs: Math.round(nowMs - phaseStartedMs) });
     phaseStartedMs = nowMs;
   };
   const outcome = await attempt(parts, running, onPhase).catch((bug: unknown): RunOutcome => {
     parts.log.error('run-broke', { runId, slot: state.bench.slot, error: String(bug) });
-    return { verdict: 'unfinished', phase: 'connect', fault: benchFault('run-broke') };
+    return { verdict: 'unfinished', phase: reached, fault: benchFault('run-broke') };
   });
   cancelLimit();
   const ended = await recorded(parts, runId, outcome, stopper.reason);
@@ -191,8 +195,12 @@ async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Pha
   const { state, request, runId, begun, stopper } = running;
   const { batch, serialNumber } = request;
   onPhase('connect');
-  const typicalMs = await parts.journal.typicalMs(batch.terms.attestation === 'tpm' ? 'tpm' : 'x509');
-  if (typicalMs !== undefined) state.view = nextSlot(state.view, { at: 'typical', typicalMs });
+  const onAttestation = async (attestation: Attestation): Promise<void> => {
+    const typicalMs = await parts.journal.typicalMs(attestation);
+    if (typicalMs !== undefined) state.view = nextSlot(state.view, { at: 'typical', typicalMs });
+  };
+  // In a mixed batch the unit itself says which it is, later.
+  if (batch.terms.attestation !== 'mixed') await onAttestation(batch.terms.attestation);
   const target = parts.target();
   // A unit that was told nobody's address could never register, and its pass would forbid to repair it.
   if (target === undefined || target.idScope === '' || target.endpoint === '')
@@ -203,7 +211,7 @@ async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Pha
   try {
     const { journal, endorsement, digest, clock, random } = parts;
     const station = { journal, endorsement, digest, clock, random, signer: parts.signerFor(batch) };
-    const runParts = { ...station, driver, target, onPhase };
+    const runParts = { ...station, driver, target, onPhase, onAttestation };
     // A hung unit must not hold the slot: when the run is stopped, the driver is closed under the phase that waits.
     stopper.signal.addEventListener('abort', () => void driver.close());
     const task = { runId, batch, serialNumber, open: begun.open, isResumed: request.isResumed === true };

@@ -27,6 +27,7 @@ function bench(attestation: 'tpm' | 'x509', open: readonly Intent[] = []) {
     clock: manualClock(),
     random: countingRandom(),
     onPhase: (phase) => reached.push(phase),
+    onAttestation: async () => undefined,
   };
   const task = { runId: 'r1' as RunId, batch: batchOf(), serialNumber: 'SN1' as SerialNumber, open, isResumed: false };
   const run = (change: Partial<RunParts> = {}) => provision(task, { ...parts, ...change });

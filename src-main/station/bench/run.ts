@@ -35,6 +35,8 @@ export interface RunParts {
   readonly target: { readonly idScope: string; readonly endpoint: string };
   readonly signal: CancelSignal;
   onPhase(phase: Phase): void;
+  /** As soon as it is known how this unit proves itself. */
+  onAttestation(attestation: Attestation): Promise<void>;
 }
 
 export interface RunTask {
@@ -160,6 +162,7 @@ async function identify(run: Run): Promise<Result<void>> {
   if (attestation === undefined) return failed(benchFault('attestation-unsupported', { wanted }));
   run.found.facts = facts;
   run.found.attestation = attestation;
+  await run.parts.onAttestation(attestation);
   return ok();
 }
 

@@ -9,6 +9,8 @@ import type { BenchJournal, DeviceSettings, DeviceSigner, Intent, UnitDriver } f
 export interface Script {
   /** What was asked, in order: `intend write-settings`, `unit writeSettings`. */
   readonly asked: string[];
+  /** The phases in which runs ended without a pass. */
+  readonly phases: string[];
   /** Refuses a call by its name with this fault code, as often as it is listed. */
   readonly refuse: { readonly call: string; readonly code: string }[];
   /** Called before each call is answered. */
@@ -16,7 +18,7 @@ export interface Script {
 }
 
 export function createScript(): Script {
-  return { asked: [], refuse: [], before: () => undefined };
+  return { asked: [], phases: [], refuse: [], before: () => undefined };
 }
 
 async function asked<T>(script: Script, call: string, value: () => T): Promise<Result<T>> {
@@ -73,7 +75,10 @@ export function scriptedJournal(script: Script, open: readonly Intent[] = []): B
     intend: (_run, { step }) => asked(script, `intend ${step}`, () => undefined),
     fulfil: (_run, { step }) => asked(script, `fulfil ${step}`, () => undefined),
     pass: () => asked(script, 'pass', () => undefined),
-    end: (_run, { verdict, fault }) => asked(script, `end ${verdict} ${fault.code}`, () => undefined),
+    end: (_run, { verdict, fault, phase }) => {
+      script.phases.push(phase);
+      return asked(script, `end ${verdict} ${fault.code}`, () => undefined);
+    },
     typicalMs: async () => 1_500,
   };
 }
