@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Fault } from '../lib/base/fault.ts';
 import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
 import { jsonLog, type Log } from '../lib/base/log.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
@@ -104,14 +105,13 @@ async function startBoth(
     ...['--https', String(https), '--mqtts', String(mqtts), '--amqps', String(amqps)],
     ...['--tls-dir', join(dataFolder, 'tls')],
   ];
-  const hubs = await startOne(scope, {
+  const hubs: StartRequest<z.output<typeof hubsReady>> = {
     program: 'hub',
     readyFile: join(dataFolder, 'run', 'hub.json'),
     args: ['--data', join(dataFolder, 'hubs'), '--hubs', String(options.hubs), '--listen', place.hubAddress, ...common],
     parse: (json) => hubsReady.safeParse(json).data,
-  });
-  if (!hubs.ok) return hubs;
-  const service = await startOne(scope, {
+  };
+  const service: StartRequest<z.output<typeof serviceReady>> = {
     program: 'service',
     readyFile: join(dataFolder, 'run', 'service.json'),
     args: [
@@ -119,10 +119,34 @@ async function startBoth(
       ...['--retry-after', String(options.retryAfterS)],
     ],
     parse: (json) => serviceReady.safeParse(json).data,
-  });
-  if (!service.ok) return service;
-  const linked = await linkOwnHubs(service.value, hubs.value, scope.parts);
-  return linked.ok ? ok({ ...service.value, hubs: hubs.value }) : linked;
+  };
+  // At once: neither needs the other before the hubs are linked, and whoever makes the TLS authority first, makes it for both.
+  await Promise.all([clearReadyFile(hubs.readyFile), clearReadyFile(service.readyFile)]);
+  const together = failTogether(scope);
+  const [hubsUp, serviceUp] = await Promise.all([together.start(hubs), together.start(service)]);
+  const fault = together.firstFault();
+  if (fault !== undefined) return failed(fault);
+  if (!hubsUp.ok) return hubsUp;
+  if (!serviceUp.ok) return serviceUp;
+  const linked = await linkOwnHubs(serviceUp.value, hubsUp.value, scope.parts);
+  return linked.ok ? ok({ ...serviceUp.value, hubs: hubsUp.value }) : linked;
+}
+
+/** Nobody waits for a program once another has failed: the first fault is what a person is told. */
+function failTogether(scope: StartScope) {
+  const givenUp = new AbortController();
+  const stop = AbortSignal.any([scope.stop, givenUp.signal]);
+  let first: Fault | undefined;
+  return {
+    firstFault: () => first,
+    async start<Ready>(request: StartRequest<Ready>): Promise<Result<Ready>> {
+      const started = await startOne({ ...scope, stop }, request);
+      if (started.ok) return started;
+      first ??= started.fault;
+      givenUp.abort();
+      return started;
+    },
+  };
 }
 
 interface StartRequest<Ready> {
@@ -132,9 +156,8 @@ interface StartRequest<Ready> {
   readonly parse: (json: unknown) => Ready | undefined;
 }
 
-async function startOne<Ready>(scope: StartScope, request: StartRequest<Ready>): Promise<Result<Ready>> {
+function startOne<Ready>(scope: StartScope, request: StartRequest<Ready>): Promise<Result<Ready>> {
   const { program, readyFile } = request;
-  await clearReadyFile(readyFile);
   const args = [programFile(program), ...request.args, '--ready-file', readyFile];
   // the first time it dies before it was ready, it is not worth waiting for the second
   let diedEarly: (end: ProgramEnd) => void = () => undefined;
