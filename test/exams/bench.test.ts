@@ -189,7 +189,7 @@ describe('a scan that cannot begin a run', () => {
     lab.plug(2, await unitOf('x509', 'SN0002'));
     expectPassed(await lab.run(1, 'SN0001', batch));
     expect(await lab.scan(2, 'SN0002', batch)).toMatchObject({ ok: false, fault: { code: 'batch-full' } });
-    expect(lab.bench.slots()[1]?.run).toMatchObject({ state: 'error', fault: { code: 'batch-full' } });
+    expect(lab.bench.slots()[1]?.run).toBeUndefined();
     expect(countOf('units')).toBe(1);
     expect(countOf('runs')).toBe(1);
   });
@@ -229,6 +229,7 @@ describe('a scan that cannot begin a run', () => {
     lab.plug(1, await unitOf('tpm', 'SN0001'));
     expectPassed(await lab.run(1, 'SN0001', batch));
     expect(await lab.scan(1, 'SN0001', batch)).toMatchObject({ ok: false, fault: { code: 'unit-already-passed' } });
+    expect(lab.bench.slots()[0]?.run).toMatchObject({ state: 'pass', serialNumber: 'SN0001' });
     expect(runRows(lab.database).map(({ verdict }) => verdict)).toEqual(['pass']);
   });
 });

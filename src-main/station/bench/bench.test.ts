@@ -46,6 +46,7 @@ describe('a bench', () => {
       if (call === 'pass') expect(views.at(-1)?.run?.state).toBe('working');
     };
     expect(await settled()).toMatchObject({ state: 'pass', typicalMs: 1_500 });
+    expect((await bench.start(request())).ok).toBe(true);
     expect(script.asked).toContain('pass');
   });
 
@@ -162,6 +163,43 @@ describe('a bench', () => {
     must(await bench.start(request()));
     await settled();
     expect(new Set(asked)).toEqual(new Set(['tpm']));
+  });
+
+  it('keeps the last verdict of a slot when a scan is refused, and shows no run that has no row', async () => {
+    const { bench, script, views, request, settled } = benchOf();
+    must(await bench.start(request()));
+    await settled();
+    for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
+    const before = bench.slots()[0];
+    const shown = views.length;
+    script.refuse.push({ call: 'begin', code: 'batch-full' });
+    expect(await bench.start(request('SN2'))).toMatchObject({ ok: false, fault: { code: 'batch-full' } });
+    expect(bench.slots()[0]).toEqual(before);
+    expect(views).toHaveLength(shown);
+    expect((await bench.start(request('SN2'))).ok).toBe(true);
+  });
+
+  it('finds the slot and its unit busy while the row of the run is being written', async () => {
+    const { bench, request } = benchOf();
+    bench.plugged(2, true);
+    const first = bench.start(request('SN1', 1));
+    expect(await bench.start(request('SN2', 1))).toMatchObject({ fault: { code: 'slot-busy' } });
+    expect(await bench.start(request('SN1', 2))).toMatchObject({ fault: { code: 'serial-in-work' } });
+    expect((await first).ok).toBe(true);
+  });
+
+  it('takes nothing new once it closes, and ends what was just beginning', async () => {
+    const { bench, script, request } = benchOf();
+    bench.plugged(2, true);
+    const beginning = bench.start(request('SN1', 1));
+    const closing = bench.close();
+    for (const late of [bench.start(request('SN2', 2)), bench.boot(2)]) {
+      expect(await late).toMatchObject({ ok: false, fault: { code: 'station-restarted' } });
+    }
+    await closing;
+    expect((await beginning).ok).toBe(true);
+    expect(script.asked).toEqual(['begin', 'unit close', 'end error station-restarted']);
+    expect(bench.slots()[0]?.run?.state).toBe('error');
   });
 
   it('waits for the row of each run when it closes', async () => {

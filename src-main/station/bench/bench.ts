@@ -49,7 +49,10 @@ export interface RunRequest {
 
 export interface Bench {
   slots(): readonly SlotView[];
-  /** Resolves when the run has begun: its row is on disk. The verdict comes by `onSlot`. */
+  /**
+   * Resolves when the run has begun: its row is on disk. The verdict comes by `onSlot`. Refused, it leaves the slot as
+   * it was.
+   */
   start(request: RunRequest): Promise<Result<SlotView>>;
   abort(slot: number): Result<SlotView>;
   plugged(slot: number, isPresent: boolean): void;
@@ -59,14 +62,26 @@ export interface Bench {
   lives(serialNumber: string, unitState: UnitState, hub?: string): void;
   /** Lets a passed unit that is still plugged in start its first boot. */
   boot(slot: number): Promise<Result<void>>;
-  /** Aborts what runs, and waits until every run has ended in a row. */
+  /** Takes nothing new from now on, aborts what runs, and waits until every run has ended in a row. */
   close(): Promise<void>;
 }
 
 interface SlotState {
   readonly bench: BenchSlot;
   view: SlotView;
-  running: { readonly stopper: Stopper; readonly done: Promise<void> } | undefined;
+  running: Work | undefined;
+}
+
+/** What holds a slot, from the moment it is asked for. */
+interface Work {
+  readonly stopper: Stopper;
+  readonly done: Promise<void>;
+  readonly serialNumber: string;
+}
+
+/** Latched by `close`: what is asked for afterwards would outlive it. */
+interface Door {
+  isClosed: boolean;
 }
 
 export function createBench(parts: BenchParts): Bench {
@@ -75,9 +90,12 @@ export function createBench(parts: BenchParts): Bench {
     state.view = nextSlot(state.view, event);
     parts.onSlot(state.view);
   };
+  const door: Door = { isClosed: false };
+  const ifOpen = <T>(work: () => Promise<Result<T>>): Promise<Result<T>> =>
+    door.isClosed ? Promise.resolve(failed(benchFault('station-restarted'))) : work();
   return Object.freeze({
     slots: () => [...states.values()].map((state) => state.view),
-    start: (request) => start(parts, states, show, request),
+    start: (request) => ifOpen(() => start(parts, states, show, request)),
     abort: (slot) => {
       const state = states.get(slot);
       if (state === undefined) return failed(unknownSlot(states, slot));
@@ -102,8 +120,9 @@ export function createBench(parts: BenchParts): Bench {
       if (state === undefined) return;
       show(state, hub === undefined ? { at: 'lives', unitState } : { at: 'lives', unitState, hub });
     },
-    boot: (slot) => boot(parts, states, slot),
+    boot: (slot) => ifOpen(() => boot(parts, states, slot)),
     close: async () => {
+      door.isClosed = true;
       const running = [...states.values()].flatMap((state) => (state.running === undefined ? [] : [state.running]));
       for (const run of running) run.stopper.stop(benchFault('station-restarted'));
       await Promise.all(running.map((run) => run.done));
@@ -125,6 +144,10 @@ function unknownSlot(states: States, slot: number): Fault {
   return benchFault('slot-unknown', { slot, slots: states.size });
 }
 
+function slotBusy(slot: number, { serialNumber }: Work): Fault {
+  return benchFault('slot-busy', { slot, serialNumber });
+}
+
 async function start(parts: BenchParts, states: States, show: Show, request: RunRequest): Promise<Result<SlotView>> {
   const chosen = choose(states, request);
   if (!chosen.ok) return chosen;
@@ -133,20 +156,21 @@ async function start(parts: BenchParts, states: States, show: Show, request: Run
   const stopper = createStopper();
   let settle: () => void = () => undefined;
   // Taken before the journal is asked: a second scan meanwhile finds the slot busy.
-  state.running = { stopper, done: new Promise((resolve) => (settle = resolve)) };
-  const startedMs = parts.clock.nowMs();
   const { batch, serialNumber, operator } = request;
-  show(state, { at: 'begun', runId, serialNumber, nowMs: startedMs });
+  const work: Work = { stopper, serialNumber, done: new Promise((resolve) => (settle = resolve)) };
+  state.running = work;
+  const startedMs = parts.clock.nowMs();
   const begun = await parts.journal.begin({ runId, batch, slot: state.bench.slot, serialNumber, operator, startedMs });
   const finish = (): void => {
-    state.running = undefined;
+    if (state.running === work) state.running = undefined;
     settle();
   };
   if (!begun.ok) {
-    show(state, { at: 'ended', verdict: verdictOf(begun.fault), nowMs: parts.clock.nowMs(), fault: begun.fault });
+    // No row, no verdict: the slot goes on showing its last one, and the refusal is for who scanned.
     finish();
     return begun;
   }
+  show(state, { at: 'begun', runId, serialNumber, nowMs: startedMs });
   void runUnit(parts, show, { state, request, runId, begun: begun.value, stopper }).finally(finish);
   return ok(state.view);
 }
@@ -178,6 +202,8 @@ async function runUnit(parts: BenchParts, show: Show, running: Running): Promise
   });
   cancelLimit();
   const ended = await recorded(parts, runId, outcome, stopper.reason);
+  // Whoever sees the verdict may scan the next unit.
+  state.running = undefined;
   show(state, ended);
   parts.log.info('run-ended', {
     runId,
@@ -188,7 +214,7 @@ async function runUnit(parts: BenchParts, show: Show, running: Running): Promise
   });
   if (ended.verdict !== 'pass') return;
   const typicalMs = await parts.journal.typicalMs(ended.attestation ?? 'x509');
-  if (typicalMs !== undefined) show(state, { at: 'typical', typicalMs });
+  if (typicalMs !== undefined && state.view.run?.runId === runId) show(state, { at: 'typical', typicalMs });
 }
 
 async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Phase) => void): Promise<RunOutcome> {
@@ -246,9 +272,7 @@ async function recorded(
 
 function choose(states: States, request: RunRequest): Result<SlotState> {
   const all = [...states.values()];
-  const busyElsewhere = all.find(
-    (state) => state.running !== undefined && state.view.run?.serialNumber === request.serialNumber,
-  );
+  const busyElsewhere = all.find((state) => state.running?.serialNumber === request.serialNumber);
   if (busyElsewhere !== undefined && busyElsewhere.bench.slot !== request.slot) {
     const { slot } = busyElsewhere.bench;
     return failed(benchFault('serial-in-work', { serialNumber: request.serialNumber, slot }));
@@ -260,9 +284,7 @@ function choose(states: States, request: RunRequest): Result<SlotState> {
     return failed(fault);
   }
   const { slot } = state.bench;
-  if (state.running !== undefined) {
-    return failed(benchFault('slot-busy', { slot, serialNumber: state.view.run?.serialNumber ?? '' }));
-  }
+  if (state.running !== undefined) return failed(slotBusy(slot, state.running));
   if (state.view.port.state !== 'ready') return failed(benchFault('slot-empty', { slot }));
   return ok(state);
 }
@@ -278,13 +300,12 @@ function nextReady(all: readonly SlotState[]): SlotState | undefined {
 async function boot(parts: BenchParts, states: States, slot: number): Promise<Result<void>> {
   const state = states.get(slot);
   if (state === undefined) return failed(unknownSlot(states, slot));
-  if (state.running !== undefined) {
-    return failed(benchFault('slot-busy', { slot, serialNumber: state.view.run?.serialNumber ?? '' }));
-  }
+  if (state.running !== undefined) return failed(slotBusy(slot, state.running));
   const stopper = createStopper();
   let settle: () => void = () => undefined;
   // A scan meanwhile finds the slot busy: two must not speak on one line.
-  state.running = { stopper, done: new Promise((resolve) => (settle = resolve)) };
+  const serialNumber = state.view.run?.serialNumber ?? '';
+  state.running = { stopper, serialNumber, done: new Promise((resolve) => (settle = resolve)) };
   try {
     return await bootOver(parts, state, stopper);
   } finally {
