@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../lib/base/clock.ts';
 import { faultMaker } from '../lib/base/fault.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import type { OutboxEntryView, SlotView, StationView, UnitView } from '../contract/views.ts';
+import { commonStart, parkedFor, repeated, serialsOf } from './job-units.ts';
 import type { StationClient } from './station-client.ts';
 
 export interface HeadlessResult {
@@ -13,7 +14,7 @@ export interface HeadlessResult {
   readonly registered: number;
   readonly seen: number;
   readonly parked: number;
-  /** Registration ids that stand more than once in the station's list. */
+  /** Rows that stand more than once in the service's own lists of enrollments and registrations. */
   readonly duplicates: number;
   readonly assigned: Readonly<Record<string, number>>;
   readonly registrations: readonly {
@@ -55,6 +56,8 @@ const startLimitMs = 180_000;
 const baseLimitMs = 120_000;
 const perUnitLimitMs = 15_000;
 const lookEveryMs = 200;
+// The service may be away for a moment: its program is started again after a fall, which takes some seconds.
+const offlineLimitMs = 20_000;
 
 export async function runHeadless(job: HeadlessJob): Promise<Result<HeadlessResult>> {
   const startedMs = job.clock.monotonicMs();
@@ -73,14 +76,19 @@ async function untilReady(job: HeadlessJob): Promise<Result<StationView>> {
   const untilMs = job.clock.monotonicMs() + startLimitMs;
   let plugged = 0;
   let wasOnline = false;
+  let answeredMs = job.clock.monotonicMs();
   while (job.clock.monotonicMs() < untilMs) {
     const station = await job.station.call('station.get', {});
     if (!station.ok) return station;
     const bench = await job.station.call('bench.get', {});
     if (!bench.ok) return bench;
+    // What did not come up stays so until the next start.
+    if (station.value.fault !== undefined) return failed(station.value.fault);
     const { state, fault } = station.value.target;
     wasOnline = state === 'online' || state === 'draining';
-    if (state === 'offline' && fault !== undefined) return failed(fault);
+    if (state !== 'offline') answeredMs = job.clock.monotonicMs();
+    const isLost = job.clock.monotonicMs() - answeredMs > offlineLimitMs;
+    if (isLost && fault !== undefined) return failed(fault);
     plugged = bench.value.slots.filter((slot) => slot.port.state === 'ready').length;
     if (wasOnline && plugged === job.units) return ok(station.value);
     await sleep(job.clock, lookEveryMs);
@@ -97,14 +105,14 @@ async function untilAllSeen(job: HeadlessJob, limitMs: number): Promise<Result<r
   for (;;) {
     const bench = await job.station.call('bench.get', {});
     if (!bench.ok) return bench;
-    const units = await job.station.call('unit.list', { limit: 200 });
+    const units = await unitsOf(job, serialsOf(bench.value.slots));
     if (!units.ok) return units;
     for (const slot of bench.value.slots) sayVerdict(job, slot, said);
-    for (const unit of units.value.items) sayLife(job, unit, said);
+    for (const unit of units.value) sayLife(job, unit, said);
     const isWorking = bench.value.slots.some((slot) => slot.run?.state === 'working');
-    const awaited = units.value.items.filter((unit) => ['passed', 'enrolled', 'registered'].includes(unit.state));
-    if (!isWorking && (awaited.length === 0 || (await onlyParkedRemain(job, awaited)))) return ok(units.value.items);
-    if (job.clock.monotonicMs() > untilMs) return failed(tooLong(job, units.value.items, limitMs));
+    const awaited = units.value.filter((unit) => ['passed', 'enrolled', 'registered'].includes(unit.state));
+    if (!isWorking && (awaited.length === 0 || (await onlyParkedRemain(job, awaited)))) return ok(units.value);
+    if (job.clock.monotonicMs() > untilMs) return failed(tooLong(job, units.value, limitMs));
     await sleep(job.clock, lookEveryMs);
   }
 }
@@ -115,14 +123,26 @@ function tooLong(job: HeadlessJob, units: readonly UnitView[], limitMs: number) 
   return headlessFault('job-too-long', { seconds: limitMs / 1_000, passed, units: job.units, seen });
 }
 
-async function onlyParkedRemain(job: HeadlessJob, awaited: readonly UnitView[]): Promise<boolean> {
-  const parked = await parkedEntries(job);
-  return parked.ok && awaited.every((unit) => parked.value.some((entry) => entry.key === unit.registrationId));
+async function unitsOf(job: HeadlessJob, serials: readonly string[]): Promise<Result<readonly UnitView[]>> {
+  const found = await job.station.call('unit.list', { search: commonStart(serials), limit: 200 });
+  return found.ok ? ok(found.value.items.filter(({ serialNumber }) => serials.includes(serialNumber))) : found;
 }
 
-async function parkedEntries(job: HeadlessJob): Promise<Result<readonly OutboxEntryView[]>> {
-  const page = await job.station.call('outbox.list', { state: 'parked', limit: 200 });
-  return page.ok ? ok(page.value.items) : page;
+async function onlyParkedRemain(job: HeadlessJob, awaited: readonly UnitView[]): Promise<boolean> {
+  const parked = await parkedOf(job, awaited);
+  return parked.ok && parked.value.every((entry) => entry !== undefined);
+}
+
+/** For each unit the parked entry that it waits for. */
+async function parkedOf(
+  job: HeadlessJob,
+  units: readonly UnitView[],
+): Promise<Result<readonly (OutboxEntryView | undefined)[]>> {
+  const entries = await job.station.call('outbox.list', { state: 'parked', limit: 200 });
+  if (!entries.ok) return entries;
+  const batches = await job.station.call('batch.list', {});
+  if (!batches.ok) return batches;
+  return ok(units.map((unit) => parkedFor(unit, entries.value.items, batches.value.batches)));
 }
 
 function sayVerdict(job: HeadlessJob, slot: SlotView, said: Set<string>): void {
@@ -145,8 +165,10 @@ function isPassed(unit: UnitView): boolean {
 }
 
 async function summary(job: HeadlessJob, units: readonly UnitView[], seconds: number): Promise<Result<HeadlessResult>> {
-  const parked = await parkedEntries(job);
+  const parked = await parkedOf(job, units);
   if (!parked.ok) return parked;
+  const service = await job.station.call('service.get', {});
+  if (!service.ok) return service;
   const count = (states: readonly UnitView['state'][]): number =>
     units.filter((unit) => states.includes(unit.state)).length;
   const registrations = units.flatMap(({ registrationId, deviceId, attestation, hub }) =>
@@ -156,7 +178,6 @@ async function summary(job: HeadlessJob, units: readonly UnitView[], seconds: nu
   );
   const assigned: Record<string, number> = {};
   for (const { hub } of registrations) assigned[hub] = (assigned[hub] ?? 0) + 1;
-  const ids = registrations.map((row) => row.registrationId);
   return ok({
     units: job.units,
     passed: units.filter(isPassed).length,
@@ -164,8 +185,8 @@ async function summary(job: HeadlessJob, units: readonly UnitView[], seconds: nu
     enrolled: count(['enrolled', 'registered', 'seen']),
     registered: count(['registered', 'seen']),
     seen: count(['seen']),
-    parked: parked.value.length,
-    duplicates: ids.length - new Set(ids).size,
+    parked: new Set(parked.value.flatMap((entry) => (entry === undefined ? [] : [entry.entryId]))).size,
+    duplicates: repeated(service.value),
     assigned,
     registrations,
     seconds: Math.round(seconds * 10) / 10,
