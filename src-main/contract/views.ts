@@ -79,6 +79,8 @@ export const StationView = z.object({
   batchId: Id.optional(),
   slots: z.int().min(1).max(16),
   virtualBench: z.boolean(),
+  /** Something of the station did not come up (a virtual unit); told until the next start. */
+  fault: Fault.optional(),
 });
 export type StationView = z.infer<typeof StationView>;
 

@@ -15,7 +15,7 @@ import type { Launcher } from './embedded/service-program.ts';
 import { type StationStore, createStationStore } from './queue/station-store.ts';
 import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
 import { claimFolder } from './folder-claim.ts';
-import type { Target } from './target.ts';
+import type { UnitTarget } from './kept-target.ts';
 import type { SlotView } from '../contract/views.ts';
 
 export interface HostParts {
@@ -41,7 +41,8 @@ export interface StationCore {
 }
 
 interface CoreOutlets {
-  target(): Target | undefined;
+  /** Undefined until a service was reached, now or at an earlier start. */
+  target(): UnitTarget | undefined;
   onSlot(view: SlotView): void;
 }
 
@@ -103,7 +104,11 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
     random,
     log,
     signerFor: (batch) => signers.value.deviceSigner(batch.terms),
-    target: () => live.target(),
+    // These two alone: what goes to the bench is written to units.
+    target: () => {
+      const target = live.target();
+      return target === undefined ? undefined : { idScope: target.idScope, endpoint: target.endpoint };
+    },
     onSlot: (view) => {
       live.onSlot(view);
     },

@@ -99,5 +99,6 @@ export function stationPaths(data: string) {
     service: join(data, 'service'),
     serviceReady: join(data, 'service', 'ready.json'),
     virtualBench: join(data, 'virtual-bench'),
+    target: join(data, 'target.json'),
   } as const;
 }

@@ -25,8 +25,9 @@ export const stationFault = faultMaker({
     say: 'swtpm was asked for, but it is not installed.',
     hint: 'Install the package swtpm, or start with --tpm software.',
   },
-  'profile-broken': {
-    say: 'The certificate profile {file} cannot be used.',
-    hint: 'Restore it from the installation.',
+  'bring-up-broke': {
+    say: 'Something of the station did not come up ({reason}).',
+    hint: 'Check the rights and the free space of the data folder, then start the station again.',
   },
+  'station-stopping': { say: 'The station is stopping.', hint: 'Start it again, then try once more.' },
 });

@@ -10,6 +10,11 @@ export interface LiveState {
   target(change: Partial<TargetView> & { readonly fault?: Fault | undefined }): void;
 }
 
+/** As the contract shows it: what support alone needs stays in the log. */
+export function faultView({ code, say, hint }: Fault): NonNullable<StationView['fault']> {
+  return { code, say, hint };
+}
+
 export function createLiveState(first: StationView, onChange: (view: StationView) => void): LiveState {
   let view = first;
   const change = (next: StationView): void => {
@@ -29,6 +34,6 @@ export function createLiveState(first: StationView, onChange: (view: StationView
   } satisfies LiveState);
 }
 
-function shown(fault: Fault | undefined): { fault?: { code: string; say: string; hint: string } } {
-  return fault === undefined ? {} : { fault: { code: fault.code, say: fault.say, hint: fault.hint } };
+function shown(fault: Fault | undefined): Pick<StationView, 'fault'> {
+  return fault === undefined ? {} : { fault: faultView(fault) };
 }

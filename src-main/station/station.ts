@@ -1,12 +1,14 @@
 /** A running station: it answers at once, and reaches its service and its virtual units as they come up. */
-import { type Result, ok } from '../lib/base/result.ts';
+import { type Result, failed, ok } from '../lib/base/result.ts';
 import type { CallName } from '../contract/calls.ts';
-import { bringUp } from './bring-up.ts';
+import { type Reached, bringUp } from './bring-up.ts';
 import { type HostParts, type StationCore, composeCore } from './composition.ts';
 import { type StationConfig, stationPaths } from './config.ts';
 import { createDesk } from './desk/handlers.ts';
 import { createServiceDesk } from './desk/service-desk.ts';
 import { openSigner } from './desk/signer-desk.ts';
+import { stationFault } from './faults.ts';
+import { type UnitTarget, readKeptTarget } from './kept-target.ts';
 import { type LiveState, createLiveState } from './live-state.ts';
 import { watchPresence } from './presence.ts';
 import { prepareBatch } from './prepared-batch.ts';
@@ -14,7 +16,6 @@ import { endInterrupted } from './recovery.ts';
 import { createBatchReports } from './reports/batch-reports.ts';
 import { readSignerFile } from './signers/signer-file.ts';
 import { type Tell, tellChanges } from './tell-changes.ts';
-import type { Reached } from './bring-up.ts';
 
 export interface Station {
   answer(name: CallName, payload: unknown): Promise<Result<unknown>>;
@@ -22,9 +23,9 @@ export interface Station {
 }
 
 export async function startStation(config: StationConfig, host: HostParts, tell: Tell): Promise<Result<Station>> {
-  const live: { reached?: Reached } = {};
+  const live: Outlets['live'] = { kept: await readKeptTarget(stationPaths(config.data).target, config) };
   const composed = await composeCore(config, host, {
-    target: () => live.reached?.target,
+    target: () => live.reached?.target ?? live.kept,
     onSlot: (view) => {
       tell('slot.changed', view);
     },
@@ -37,8 +38,8 @@ export async function startStation(config: StationConfig, host: HostParts, tell:
 
 interface Outlets {
   readonly tell: Tell;
-  /** What the core's parts look at for their target; filled once the service is reached. */
-  readonly live: { reached?: Reached };
+  /** What the core's parts look at for their target: the one of an earlier start until the service is reached. */
+  readonly live: { reached?: Reached; readonly kept: UnitTarget | undefined };
 }
 
 async function startOn(
@@ -62,7 +63,7 @@ async function startOn(
   tellChanges(core, tell, (unit) => link.reached?.power(unit));
   void watchPresence(core.places, core.bench, host.clock, stopping.signal);
   const up = bringUp(
-    { config, host, core, live, interrupted: interrupted.value, signal: stopping.signal },
+    { config, host, core, live, interrupted: interrupted.value, kept: link.kept, signal: stopping.signal },
     (now) => (link.reached = now),
   );
   const desk = createDesk({
@@ -75,12 +76,12 @@ async function startOn(
     log: host.log,
   });
   return ok({
-    answer: (name, payload) => desk.answer(name, payload),
+    answer: async (name, payload) =>
+      stopping.signal.aborted ? failed(stationFault('station-stopping')) : desk.answer(name, payload),
     stop: async () => {
       stopping.abort();
-      await core.bench.close();
-      await up;
-      await link.reached?.stop();
+      // Side by side: each has ten seconds to end, and who stops the station waits for eleven.
+      await Promise.all([core.bench.close(), up.stop()]);
       await Promise.all(core.ports.map((port) => port.close()));
       await core.store.close();
     },

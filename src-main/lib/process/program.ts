@@ -92,11 +92,11 @@ export interface SupervisedProgram {
   stop(): Promise<void>;
 }
 
-/** Keeps a program running until it is stopped; `onRestart` is called before each new start. */
+/** Keeps a program running until it is stopped; `onRestart` is told before each new start how the last one ended. */
 export function superviseProgram(
   spec: ProgramSpec,
   parts: ProgramParts,
-  onRestart: () => void = () => undefined,
+  onRestart: (end: ProgramEnd) => void = () => undefined,
 ): SupervisedProgram {
   const stopping = new AbortController();
   let running = startProgram(spec, parts);
@@ -111,7 +111,7 @@ export function superviseProgram(
       parts.log.warn('program-ended', { program: spec.program, code: end.code, signal: end.signal });
       await sleep(parts.clock, backoffMs(attempt, parts.random.fraction(), restartBackoff), stopping.signal);
       if (isAborted(stopping.signal)) return;
-      onRestart();
+      onRestart(end);
       running = startProgram(spec, parts);
     }
   };

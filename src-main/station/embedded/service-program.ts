@@ -1,13 +1,8 @@
 /** The embedded provisioning service and its virtual hubs, as a child program that is kept running. */
 import { z } from 'zod';
-import { type Result, ok } from '../../lib/base/result.ts';
-import {
-  type ProgramParts,
-  type SupervisedProgram,
-  awaitReadyFile,
-  clearReadyFile,
-  superviseProgram,
-} from '../../lib/process/program.ts';
+import type { Result } from '../../lib/base/result.ts';
+import type { ProgramParts } from '../../lib/process/program.ts';
+import { type ReadyProgram, startReadyProgram } from './ready-program.ts';
 
 /** What `benchline service` writes when it accepts connections. */
 const ServiceReady = z.object({
@@ -19,9 +14,6 @@ const ServiceReady = z.object({
   hubs: z.array(z.object({ hostName: z.string(), connectionString: z.string() })),
 });
 export type ServiceReady = z.output<typeof ServiceReady>;
-
-// First start makes RSA keys for a CA, the service and each hub: seconds on a slow machine.
-const readyLimitMs = 60_000;
 
 /** How other programs of this build are started. */
 export interface Launcher {
@@ -41,18 +33,14 @@ export interface ServiceOptions {
   readonly ports?: { readonly https: number; readonly mqtts: number; readonly amqps: number };
 }
 
-export interface EmbeddedService {
-  readonly ready: ServiceReady;
-  readonly program: SupervisedProgram;
-}
+export type EmbeddedService = ReadyProgram<ServiceReady>;
 
-export async function startEmbeddedService(
+export function startEmbeddedService(
   launcher: Launcher,
   options: ServiceOptions,
   parts: ProgramParts,
   signal: AbortSignal,
 ): Promise<Result<EmbeddedService>> {
-  await clearReadyFile(options.readyFile);
   const { ports } = options;
   const args = [
     ...launcher.programs.service,
@@ -63,16 +51,7 @@ export async function startEmbeddedService(
       ? []
       : ['--https', String(ports.https), '--mqtts', String(ports.mqtts), '--amqps', String(ports.amqps)]),
   ];
-  const program = superviseProgram({ program: 'service', command: launcher.command, args, env: launcher.env }, parts);
-  const ready = await awaitReadyFile({
-    program: 'service',
-    file: options.readyFile,
-    limitMs: readyLimitMs,
-    clock: parts.clock,
-    signal,
-    parse: (json) => ServiceReady.safeParse(json).data,
-  });
-  if (ready.ok) return ok({ ready: ready.value, program });
-  await program.stop();
-  return ready;
+  const spec = { program: 'service', command: launcher.command, args, env: launcher.env };
+  const ready = { file: options.readyFile, parse: (json: unknown) => ServiceReady.safeParse(json).data };
+  return startReadyProgram(spec, ready, parts, signal);
 }

@@ -2,20 +2,21 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { type Fault, faultMaker } from '../../lib/base/fault.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
-import {
-  type ProgramParts,
-  type SupervisedProgram,
-  awaitReadyFile,
-  clearReadyFile,
-  superviseProgram,
-} from '../../lib/process/program.ts';
+import { systemCodeOf } from '../../lib/files/durable-file.ts';
+import type { ProgramParts } from '../../lib/process/program.ts';
+import { startReadyProgram } from './ready-program.ts';
 import type { Launcher } from './service-program.ts';
 
-const AgentReady = z.object({ port: z.string(), serialNumber: z.string() });
+const unitFault = faultMaker({
+  'virtual-unit-folder': {
+    say: 'The folder of virtual unit {serialNumber} cannot be used ({reason}).',
+    hint: 'Check the rights and the free space of the data folder, then start again.',
+  },
+});
 
-// A software TPM makes two RSA keys at its first start, which may take several seconds each on a loaded machine.
-const readyLimitMs = 60_000;
+const AgentReady = z.object({ port: z.string(), serialNumber: z.string() });
 
 export interface VirtualBenchOptions {
   readonly folder: string;
@@ -24,6 +25,7 @@ export interface VirtualBenchOptions {
   readonly tpm: 'swtpm' | 'software';
   /** Comes before the unit's number in its serial number. */
   readonly serialPrefix: string;
+  /** What the firmware trusts; empty for what its settings bring. */
   readonly caFile: string;
   readonly mqttsPort: number;
 }
@@ -36,7 +38,10 @@ export interface VirtualUnit {
 }
 
 export interface VirtualBench {
+  /** Those that came up. */
   readonly units: readonly VirtualUnit[];
+  /** Of the first that did not. */
+  readonly fault: Fault | undefined;
   stop(): Promise<void>;
 }
 
@@ -46,59 +51,60 @@ function attestationOf(slot: number, wanted: VirtualBenchOptions['attestation'])
   return slot % 2 === 1 ? 'tpm' : 'x509';
 }
 
+/** One unit that does not come up keeps no other from the bench. */
 export async function startVirtualBench(
   launcher: Launcher,
   options: VirtualBenchOptions,
   parts: ProgramParts,
-): Promise<Result<VirtualBench>> {
+  signal: AbortSignal,
+): Promise<VirtualBench> {
   const slots = Array.from({ length: options.units }, (_, at) => at + 1);
-  const started = await Promise.all(slots.map((slot) => startUnit(slot, launcher, options, parts)));
-  const programs = started.map((unit) => unit.program);
-  const stop = async (): Promise<void> => {
-    await Promise.all(programs.map((program) => program.stop()));
+  const started = await Promise.all(slots.map((slot) => startUnit(slot, { launcher, options }, parts, signal)));
+  const running = started.flatMap((unit) => (unit.ok ? [unit.value] : []));
+  const [fault] = started.flatMap((unit) => (unit.ok ? [] : [unit.fault]));
+  return {
+    units: running.map(({ unit }) => unit),
+    fault,
+    stop: async () => {
+      await Promise.all(running.map(({ program }) => program.stop()));
+    },
   };
-  const [fault] = started.flatMap((unit) => (unit.ready.ok ? [] : [unit.ready.fault]));
-  if (fault !== undefined) {
-    await stop();
-    return failed(fault);
-  }
-  const units = started.flatMap((unit) => (unit.ready.ok ? [unit.ready.value] : []));
-  return ok({ units, stop });
 }
 
-interface StartedUnit {
-  readonly program: SupervisedProgram;
-  readonly ready: Result<VirtualUnit>;
+interface Workshop {
+  readonly launcher: Launcher;
+  readonly options: VirtualBenchOptions;
 }
 
-async function startUnit(
-  slot: number,
-  launcher: Launcher,
-  options: VirtualBenchOptions,
-  parts: ProgramParts,
-): Promise<StartedUnit> {
+async function startUnit(slot: number, { launcher, options }: Workshop, parts: ProgramParts, signal: AbortSignal) {
   const attestation = attestationOf(slot, options.attestation);
   const serialNumber = `${options.serialPrefix}${String(slot).padStart(4, '0')}`;
   const state = join(options.folder, serialNumber);
-  await mkdir(state, { recursive: true, mode: 0o700 });
-  const readyFile = join(state, 'ready.json');
-  await clearReadyFile(readyFile);
-  const program = `unit ${serialNumber}`;
+  const folder = await madeFolder(state, serialNumber);
+  if (!folder.ok) return folder;
+  const file = join(state, 'ready.json');
   const args = [
     ...launcher.programs.agent,
     ...['--port', `pty:${join(state, 'tty')}`, '--state', state, '--serial-number', serialNumber],
-    ...['--attestation', attestation, '--tpm', options.tpm, '--ca', options.caFile],
-    ...['--mqtts-port', String(options.mqttsPort), '--ready-file', readyFile],
+    ...['--attestation', attestation, '--tpm', options.tpm],
+    ...(options.caFile === '' ? [] : ['--ca', options.caFile]),
+    ...['--mqtts-port', String(options.mqttsPort), '--ready-file', file],
   ];
-  const running = superviseProgram({ program, command: launcher.command, args, env: launcher.env }, parts);
-  const ready = await awaitReadyFile({
-    program,
-    file: readyFile,
-    limitMs: readyLimitMs,
-    clock: parts.clock,
-    parse: (json) => AgentReady.safeParse(json).data,
-  });
-  if (!ready.ok) return { program: running, ready };
-  const { port } = ready.value;
-  return { program: running, ready: ok({ slot, port, serialNumber, attestation }) };
+  const spec = { program: `unit ${serialNumber}`, command: launcher.command, args, env: launcher.env };
+  const ready = { file, parse: (json: unknown) => AgentReady.safeParse(json).data };
+  const started = await startReadyProgram(spec, ready, parts, signal);
+  if (!started.ok) return started;
+  const { port } = started.value.ready;
+  return ok({ program: started.value.program, unit: { slot, port, serialNumber, attestation } });
+}
+
+async function madeFolder(path: string, serialNumber: string): Promise<Result<void>> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    return ok();
+  } catch (error) {
+    const reason = systemCodeOf(error);
+    if (reason === undefined) throw error;
+    return failed(unitFault('virtual-unit-folder', { serialNumber, reason }));
+  }
 }
