@@ -10,6 +10,7 @@ import type { PassRecord } from '../../src-main/station/bench/ports.ts';
 import { walkChain } from '../../src-main/station/queue/chain-walk.ts';
 import { type Store, type StoreOperations, openStore } from '../../src-main/station/queue/store.ts';
 
+import { sqliteRows } from '../flows/support/witness-sqlite.ts';
 import { claimsOf, signer, someTerms, startMs, startOf } from './store-units.ts';
 
 const folders: string[] = [];
@@ -59,6 +60,12 @@ export function codeOf(result: {
   readonly fault?: { readonly code: string };
 }): string | undefined {
   return result.fault?.code;
+}
+
+/** The bodies of all events of a kind, as an outsider reads them. */
+export function eventsOf(file: string, kind: string): readonly unknown[] {
+  const rows = sqliteRows(file, `SELECT body FROM events WHERE kind = '${kind}' ORDER BY seq`);
+  return rows.map((row) => JSON.parse(String(row['body'])) as unknown);
 }
 
 /** The walk that `verifyChain` does, over a store in this process. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { must } from '../../src-main/lib/base/result.ts';
 import { faultMaker } from '../../src-main/lib/base/fault.ts';
 import type { Intent } from '../../src-main/station/bench/ports.ts';
-import { codeOf, newStore, openedBatch, passUnit } from './store-fixtures.ts';
+import { chainOf, codeOf, eventsOf, newStore, openedBatch, passUnit } from './store-fixtures.ts';
 import { claimsOf, run, startMs, startOf, tpmPass, x509Pass } from './store-units.ts';
 
 const fault = faultMaker({ 'cable-out': { say: 'The cable is out.', hint: 'Plug it in.' } })('cable-out');
@@ -61,6 +61,54 @@ describe('beginning a run', () => {
     });
   });
 
+  it('refuses a unit of another batch that is still open', () => {
+    const { ops } = newStore();
+    must(ops.begin(startOf(openedBatch(ops, { name: 'First' }), 'SN1')));
+    must(ops.end(run('run-SN1'), failedRecord));
+    expect(codeOf(ops.begin(startOf(openedBatch(ops), 'SN1', 'again')))).toBe('serial-in-other-batch');
+  });
+
+  it('takes over a unit that never passed from a batch that was closed, and both batches count right', async () => {
+    const { ops, file } = newStore();
+    const first = openedBatch(ops, { name: 'First' });
+    for (const name of ['SN1', 'SN2']) must(ops.begin(startOf(first, name)));
+    must(ops.end(run('run-SN1'), failedRecord));
+    passUnit(ops, first, tpmPass('SN3'), 'SN3');
+    must(ops.closeBatch(first.batchId, 'Sam'));
+    const next = openedBatch(ops, { name: 'Next', quantity: 2 });
+    for (const name of ['SN1', 'SN2']) {
+      expect(must(ops.begin(startOf(next, name, `${name}-again`))).runNumber).toBe(2);
+    }
+    must(ops.claim(run('SN1-again'), claimsOf(tpmPass('SN1'))));
+    must(ops.pass(run('SN1-again'), tpmPass('SN1')));
+    expect(must(ops.batchView(first.batchId))).toMatchObject({
+      counts: { failed: 0, inWork: 0, passed: 1 },
+      firstPassYield: 1,
+    });
+    expect(must(ops.batchView(next.batchId))).toMatchObject({
+      counts: { failed: 0, inWork: 1, passed: 1 },
+      firstPassYield: 0,
+    });
+    expect(eventsOf(file, 'unit.moved')).toMatchObject([
+      { fromBatchId: first.batchId, batchId: next.batchId },
+      { fromBatchId: first.batchId, batchId: next.batchId },
+    ]);
+    expect(codeOf(ops.begin(startOf(next, 'SN3', 'SN3-again')))).toBe('serial-in-other-batch');
+    expect((await chainOf(ops)).ok).toBe(true);
+  });
+
+  it('tells a refused scan in the audit chain, and leaves nothing else', async () => {
+    const { ops, file } = newStore();
+    const batch = openedBatch(ops, { quantity: 1 });
+    passUnit(ops, batch, tpmPass('SN1'), 'SN1');
+    expect(codeOf(ops.begin(startOf(batch, 'SN2')))).toBe('batch-full');
+    expect(eventsOf(file, 'run.refused')).toEqual([
+      { runId: 'run-SN2', batchId: batch.batchId, serialNumber: 'SN2', slot: 1, fault: 'batch-full' },
+    ]);
+    expect(must(ops.listUnits({ limit: 10 })).total).toBe(1);
+    expect((await chainOf(ops)).ok).toBe(true);
+  });
+
   it('refuses a unit that passed, with its history', () => {
     const { ops } = newStore();
     const batch = openedBatch(ops);
@@ -102,6 +150,31 @@ describe('claiming an identity', () => {
     must(ops.end(run('run-SN1'), failedRecord));
     must(ops.begin(startOf(batch, 'SN1', 'again')));
     expect(ops.claim(run('again'), claimsOf(tpmPass('SN1'))).ok).toBe(true);
+  });
+
+  it('gives back what a run claimed that wrote nothing: the label was scanned for another unit', () => {
+    const { ops, file } = newStore();
+    const batch = openedBatch(ops);
+    must(ops.begin(startOf(batch, 'SN1')));
+    must(ops.claim(run('run-SN1'), [{ kind: 'ek', value: 'shared' }]));
+    must(ops.end(run('run-SN1'), { ...failedRecord, verdict: 'error' }));
+    expect(eventsOf(file, 'run.ended')).toMatchObject([{ released: 1 }]);
+    must(ops.begin(startOf(batch, 'SN2')));
+    expect(ops.claim(run('run-SN2'), [{ kind: 'ek', value: 'shared' }]).ok).toBe(true);
+  });
+
+  it('keeps what an earlier run claimed that wrote to the unit, and what a unit that passed holds', () => {
+    const { ops } = newStore();
+    const batch = openedBatch(ops);
+    must(ops.begin(startOf(batch, 'SN1', 'wrote')));
+    must(ops.claim(run('wrote'), [{ kind: 'ek', value: 'shared' }]));
+    must(ops.intend(run('wrote'), intent));
+    must(ops.end(run('wrote'), failedRecord));
+    must(ops.begin(startOf(batch, 'SN1', 'idle')));
+    must(ops.claim(run('idle'), [{ kind: 'ek', value: 'shared' }]));
+    must(ops.end(run('idle'), failedRecord));
+    must(ops.begin(startOf(batch, 'SN2')));
+    expect(codeOf(ops.claim(run('run-SN2'), [{ kind: 'ek', value: 'shared' }]))).toBe('identity-taken');
   });
 
   it('compares registration ids without case', () => {
@@ -176,6 +249,19 @@ describe('ending a run', () => {
       { serialNumber: 'SN1', state: 'failed', fault },
     ]);
     expect(must(ops.batchView(batch.batchId)).counts).toMatchObject({ failed: 2, inWork: 0 });
+  });
+
+  it('can be read again when its answer was lost', () => {
+    const { ops } = newStore();
+    const batch = openedBatch(ops);
+    must(ops.begin(startOf(batch, 'SN1')));
+    expect(must(ops.verdict(run('run-SN1')))).toBeUndefined();
+    must(ops.end(run('run-SN1'), failedRecord));
+    expect(must(ops.verdict(run('run-SN1')))).toEqual({ verdict: 'fail', fault });
+    passUnit(ops, batch, tpmPass('SN2'), 'SN2');
+    const passed = { verdict: 'pass', attestation: 'tpm', registrationId: 'reg-sn2' };
+    expect(must(ops.verdict(run('run-SN2')))).toEqual(passed);
+    expect(must(ops.verdict(run('none')))).toBeUndefined();
   });
 
   it('is done once, and never changes a verdict', () => {

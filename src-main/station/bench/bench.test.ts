@@ -3,7 +3,7 @@ import { manualClock } from '../../lib/base/clock.ts';
 import { silentLog } from '../../lib/base/log.ts';
 import { failed, must, ok } from '../../lib/base/result.ts';
 import type { SlotView } from '../../contract/views.ts';
-import type { SerialNumber } from '../batches/model.ts';
+import type { RegistrationId, SerialNumber } from '../batches/model.ts';
 import { type BenchParts, createBench } from './bench.ts';
 import { benchFault } from './faults.ts';
 import { batchOf, countingRandom, createScript, scriptedJournal, scriptedSigner, scriptedUnit } from './test-bench.ts';
@@ -56,6 +56,15 @@ describe('a bench', () => {
     script.refuse.push({ call: 'end error link-silent', code: 'store-stopped' });
     must(await bench.start(request()));
     expect(await settled()).toMatchObject({ state: 'error', fault: { code: 'store-stopped' } });
+  });
+
+  it('shows the pass that was committed although its answer was lost', async () => {
+    const { bench, script, request, settled } = benchOf();
+    script.refuse.push({ call: 'pass', code: 'store-restarted' });
+    script.refuse.push({ call: 'end error store-restarted', code: 'run-ended' });
+    script.committed = { verdict: 'pass', attestation: 'tpm', registrationId: 'r1' as RegistrationId };
+    must(await bench.start(request()));
+    expect(await settled()).toMatchObject({ state: 'pass', registrationId: 'r1', attestation: 'tpm' });
   });
 
   it('ends a run that a bug broke with a row of its own', async () => {

@@ -249,7 +249,10 @@ async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Pha
 
 type Ended = Extract<SlotEvent, { at: 'ended' }>;
 
-/** The verdict that is shown is the one that was committed: a verdict that cannot be stored is an error. */
+/**
+ * The verdict that is shown is the one that was committed, also where the answer to the commit was lost; a verdict that
+ * cannot be stored is an error.
+ */
 async function recorded(
   parts: BenchParts,
   runId: RunId,
@@ -265,8 +268,10 @@ async function recorded(
   const fault = stopReason ?? outcome.fault;
   const verdict = verdictOf(fault);
   const stored = await parts.journal.end(runId, { verdict, phase: outcome.phase, fault, endedMs: nowMs });
-  return stored.ok
-    ? { at: 'ended', verdict, nowMs, fault }
+  if (stored.ok) return { at: 'ended', verdict, nowMs, fault };
+  const committed = await parts.journal.verdict(runId);
+  return committed.ok && committed.value !== undefined
+    ? { at: 'ended', nowMs, ...committed.value }
     : { at: 'ended', verdict: 'error', nowMs, fault: stored.fault };
 }
 

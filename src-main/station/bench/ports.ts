@@ -5,7 +5,7 @@
 import type { CancelSignal } from '../../lib/base/cancel.ts';
 import type { Fault } from '../../lib/base/fault.ts';
 import type { Result } from '../../lib/base/result.ts';
-import type { Phase } from '../../contract/views.ts';
+import type { Phase, Verdict } from '../../contract/views.ts';
 import type { Attestation, Batch, RegistrationId, RunId, SerialNumber, UnitId } from '../batches/model.ts';
 
 /** What a unit says of itself before anything is proven. */
@@ -144,6 +144,13 @@ export interface EndRecord {
   readonly endedMs: number;
 }
 
+export interface CommittedVerdict {
+  readonly verdict: Verdict;
+  readonly fault?: Fault;
+  readonly attestation?: Attestation;
+  readonly registrationId?: RegistrationId;
+}
+
 /** The journal of the bench. When a method resolves with ok, what it says is committed and flushed. */
 export interface BenchJournal {
   /**
@@ -160,6 +167,8 @@ export interface BenchJournal {
   /** The verdict PASS: unit, run, evidence, outbox rows and event in one transaction. */
   pass(runId: RunId, record: PassRecord): Promise<Result<void>>;
   end(runId: RunId, record: EndRecord): Promise<Result<void>>;
+  /** What is on disk of the run, for when the answer to `pass` or `end` was lost; undefined while it has no verdict. */
+  verdict(runId: RunId): Promise<Result<CommittedVerdict | undefined>>;
   /** Median of the last 50 passed runs of this attestation, undefined without one. */
   typicalMs(attestation: Attestation): Promise<number | undefined>;
 }

@@ -4,7 +4,7 @@ import { faultMaker } from '../../lib/base/fault.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { Random } from '../../lib/base/random.ts';
 import type { Batch, BatchId, BatchTerms, RegistrationId, UnitId } from '../batches/model.ts';
-import type { BenchJournal, DeviceSettings, DeviceSigner, Intent, UnitDriver } from './ports.ts';
+import type { BenchJournal, CommittedVerdict, DeviceSettings, DeviceSigner, Intent, UnitDriver } from './ports.ts';
 
 export interface Script {
   /** What was asked, in order: `intend write-settings`, `unit writeSettings`. */
@@ -13,12 +13,14 @@ export interface Script {
   readonly phases: string[];
   /** Refuses a call by its name with this fault code, as often as it is listed. */
   readonly refuse: { readonly call: string; readonly code: string }[];
+  /** What the journal holds of a run whose commit gave no answer. */
+  committed: CommittedVerdict | undefined;
   /** Called before each call is answered. */
   before: (call: string) => void | Promise<void>;
 }
 
 export function createScript(): Script {
-  return { asked: [], phases: [], refuse: [], before: () => undefined };
+  return { asked: [], phases: [], refuse: [], committed: undefined, before: () => undefined };
 }
 
 async function asked<T>(script: Script, call: string, value: () => T): Promise<Result<T>> {
@@ -79,6 +81,7 @@ export function scriptedJournal(script: Script, open: readonly Intent[] = []): B
       script.phases.push(phase);
       return asked(script, `end ${verdict} ${fault.code}`, () => undefined);
     },
+    verdict: () => asked(script, 'verdict', () => script.committed),
     typicalMs: async () => 1_500,
   };
 }

@@ -1,5 +1,6 @@
 /** The journal of the bench: what a run may do, what it has done, and what it leaves behind. */
 import { isoTime } from '../../lib/base/host.ts';
+import type { Fault } from '../../lib/base/fault.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { ReadDb, WriteDb } from '../../lib/sqlite/database.ts';
 import { batchFault } from '../batches/faults.ts';
@@ -8,6 +9,7 @@ import type { EndRecord, IdentityClaim, Intent, RunBegun, RunStart, Step } from 
 import type { ChangeNote, StoreContext } from './context.ts';
 import { appendEvent, stationActor } from './events.ts';
 import { storeFault } from './faults.ts';
+import { mayMove, moveUnit } from './unit-move.ts';
 import { type BatchRow, type RunRow, type UnitRow, batchBySeq, batchRow, openRun, present, unitBySeq } from './rows.ts';
 
 /** A run that a dead process left without a verdict. */
@@ -27,6 +29,22 @@ const maxOpenIntents = 32;
 const typicalRuns = 50;
 
 export function begin(context: StoreContext, start: RunStart): Result<RunBegun> {
+  const admitted = admit(context, start);
+  if (!admitted.ok) tellRefused(context, start, admitted.fault);
+  return admitted;
+}
+
+/** A refused scan leaves nothing but this event; where even that cannot be written, whoever scanned is told all the same. */
+function tellRefused(context: StoreContext, start: RunStart, fault: Fault): void {
+  const { runId, slot, serialNumber, operator, batch } = start;
+  context.write((db) => {
+    const body = { runId, batchId: batch.batchId, serialNumber, slot, fault: fault.code };
+    appendEvent(db, start.startedMs, { kind: 'run.refused', actor: operator, body });
+    return ok();
+  });
+}
+
+function admit(context: StoreContext, start: RunStart): Result<RunBegun> {
   return context.write((db, note) => {
     const repeated = db.get<RunRow>('SELECT * FROM runs WHERE run_id = ?', start.runId);
     if (repeated !== undefined) return ok(begun(db, unitBySeq(db, repeated.unit), repeated.number));
@@ -36,6 +54,7 @@ export function begin(context: StoreContext, start: RunStart): Result<RunBegun> 
     const allowed = mayBegin(db, batch.value, known);
     if (!allowed.ok) return allowed;
     if (known !== undefined) supersedeOpenRuns(db, known, start);
+    if (known !== undefined && known.batch !== batch.value.seq) note.batch(moveUnit(db, known, batch.value, start));
     const unit = known === undefined ? addUnit(db, context, batch.value, start) : reworkUnit(db, known, start);
     const run = db.run(
       `INSERT INTO runs (run_id, unit, batch, number, slot, operator, started_ms) VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -60,7 +79,7 @@ export function begin(context: StoreContext, start: RunStart): Result<RunBegun> 
 function mayBegin(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined): Result<void> {
   const { name, quantity } = batch;
   if (batch.state === 'closed') return failed(batchFault('batch-closed', { name }));
-  if (unit !== undefined && unit.batch !== batch.seq) {
+  if (unit !== undefined && unit.batch !== batch.seq && !mayMove(db, unit)) {
     const { serial_number: serialNumber, state } = unit;
     const otherBatch = batchBySeq(db, unit.batch).name;
     const firstSeen = minuteOf(unit.first_run_ms);
@@ -95,7 +114,7 @@ function othersInBudget(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined):
     `SELECT sum(n) AS n FROM unit_counts WHERE batch = ? AND state NOT IN ('failed', 'interrupted')`,
     batch.seq,
   );
-  return (counted?.n ?? 0) - (unit?.state === 'in-work' ? 1 : 0);
+  return (counted?.n ?? 0) - (unit?.batch === batch.seq && unit.state === 'in-work' ? 1 : 0);
 }
 
 /** The bench begins a run only when the one before is over: a run still open was lost with its process. */
@@ -171,6 +190,20 @@ export function claim(context: StoreContext, runId: RunId, claims: readonly Iden
   });
 }
 
+/**
+ * Takes back what this run was the first to claim, where it wrote nothing to the unit and the unit never passed: a label
+ * that was scanned for the wrong unit must not bind that unit's key for ever.
+ */
+function releaseClaims(db: WriteDb, run: RunRow, unit: UnitRow): { readonly released?: number } {
+  const intents = present(db.get<{ n: number }>('SELECT count(*) AS n FROM intents WHERE run = ?', run.seq)).n;
+  if (intents > 0 || unit.passed_ms !== null) return {};
+  const held = `FROM claims WHERE run = ? AND kind <> 'serial-number'`;
+  const released = present(db.get<{ n: number }>(`SELECT count(*) AS n ${held}`, run.seq)).n;
+  if (released === 0) return {};
+  db.run(`DELETE ${held}`, run.seq);
+  return { released };
+}
+
 const kindInWords = {
   'serial-number': 'serial number',
   ek: 'endorsement key',
@@ -231,10 +264,11 @@ export function end(context: StoreContext, runId: RunId, record: EndRecord): Res
     const unit = unitBySeq(db, run.unit);
     const fault = JSON.stringify(record.fault);
     const { verdict, phase } = record;
+    const released = releaseClaims(db, run, unit);
     const eventSeq = appendEvent(db, record.endedMs, {
       kind: 'run.ended',
       actor: run.operator,
-      body: { runId, unitId: unit.unit_id, verdict, phase, fault: record.fault.code },
+      body: { runId, unitId: unit.unit_id, verdict, phase, fault: record.fault.code, ...released },
     });
     db.run(
       'UPDATE runs SET verdict = ?, phase = ?, fault = ?, ended_ms = ?, event_seq = ? WHERE seq = ?',

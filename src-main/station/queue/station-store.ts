@@ -66,6 +66,7 @@ const journalOver = (asked: Ask) => ({
   fulfil: asked('fulfil'),
   pass: asked('pass'),
   end: asked('end'),
+  verdict: asked('verdict'),
   interrupted: asked('interrupted'),
   outboxRelease: asked('outboxRelease'),
   outboxTake: asked('outboxTake'),

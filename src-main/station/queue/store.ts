@@ -15,6 +15,7 @@ import { begin } from './migrations/0001-begin.ts';
 import * as outbox from './outbox.ts';
 import { pass } from './pass.ts';
 import * as report from './report-rows.ts';
+import { runVerdict } from './run-verdict.ts';
 import * as settings from './settings.ts';
 import * as units from './units.ts';
 
@@ -70,6 +71,7 @@ function operations(context: StoreContext) {
     fulfil: (runId: RunId, intent: Intent) => journal.fulfil(context, runId, intent),
     pass: (runId: RunId, record: PassRecord) => pass(context, runId, record),
     end: (runId: RunId, record: EndRecord) => journal.end(context, runId, record),
+    verdict: (runId: RunId) => runVerdict(context, runId),
     typicalMs: (attestation: Attestation) => journal.typicalMs(context, attestation),
     interrupted: () => journal.interrupted(context),
     openBatch: (order: batches.OpenBatch) => batches.openBatch(context, order),

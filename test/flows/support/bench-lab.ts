@@ -149,6 +149,7 @@ function journalOf({ operations }: Store): BenchJournal {
     fulfil: async (runId, intent) => operations.fulfil(runId, intent),
     pass: async (runId, record) => operations.pass(runId, record),
     end: async (runId, record) => operations.end(runId, record),
+    verdict: async (runId) => operations.verdict(runId),
     typicalMs: async (attestation) => must(operations.typicalMs(attestation)),
   };
 }
