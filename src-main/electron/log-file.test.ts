@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -36,4 +36,14 @@ describe('the log file', () => {
     log.write('x'.repeat(30_000));
     expect(readFileSync(log.path, 'utf8')).toHaveLength(20_001);
   });
+});
+
+it.skipIf(process.platform !== 'linux')('a full disk takes lines, and nothing throws', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'benchline-log-'));
+  symlinkSync('/dev/full', join(folder, 'benchline.log'));
+  const log = openLogFile(folder);
+  expect(() => {
+    log.write('a line');
+  }).not.toThrow();
+  rmSync(folder, { recursive: true });
 });

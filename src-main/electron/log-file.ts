@@ -23,12 +23,17 @@ export function openLogFile(folder: string, maxBytes = defaultMaxBytes): LogFile
   return {
     path,
     write(line) {
-      if (current.bytes > maxBytes) {
-        closeSync(current.file);
-        renameSync(path, `${path}.1`);
-        current = open();
+      try {
+        if (current.bytes > maxBytes) {
+          const full = current.file;
+          renameSync(path, `${path}.1`);
+          current = open();
+          closeSync(full);
+        }
+        current.bytes += writeSync(current.file, `${line.slice(0, maxLineChars)}\n`);
+      } catch {
+        // A full disk takes the line, not the window with the bench in it; there is no other place to say so.
       }
-      current.bytes += writeSync(current.file, `${line.slice(0, maxLineChars)}\n`);
     },
   };
 }

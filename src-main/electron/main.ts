@@ -18,7 +18,7 @@ const tell = (text: string): void => void process.stderr.write(`${text}\n`);
 registerPageScheme();
 app.enableSandbox();
 // Not awaited: Electron holds back its `ready` until this module has been read to its end.
-if (claimDataFolder(args.dataFolder)) void start();
+if (claimDataFolder(args.dataFolder)) start().catch(endWith);
 else tell(`Benchline is open already with the data folder ${args.dataFolder}; its window is brought to the front.`);
 
 async function start(): Promise<void> {
@@ -31,6 +31,8 @@ async function start(): Promise<void> {
   const window = openWindow(await readWindowShape(join(home, 'resources/window.json')), {
     preload: join(home, 'out/preload/preload.cjs'),
     log,
+    clock: systemClock,
+    random: systemRandom,
   });
   const station = createStationHost({
     fork: () => forkStation({ entry: join(home, 'out/main/station/main.js'), args: args.stationArgs, say: file.write }),
@@ -41,6 +43,12 @@ async function start(): Promise<void> {
   bridgeWindow(window, station, log);
   station.start();
   stopWith(station);
+}
+
+/** Without a log file or a window there is nothing to go on with, and no better place to say so. */
+function endWith(error: unknown): void {
+  tell(`Benchline cannot start: ${error instanceof Error ? error.message : String(error)}`);
+  app.exit(1);
 }
 
 /** The last window takes the station along: in order, and before the process goes. */

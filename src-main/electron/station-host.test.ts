@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { manualClock } from '../lib/base/clock.ts';
+import type { Fault } from '../lib/base/fault.ts';
 import { silentLog } from '../lib/base/log.ts';
 import { createStationHost, type StationProcess } from './station-host.ts';
 
@@ -7,6 +8,7 @@ interface ScriptedStation extends StationProcess {
   readonly posted: { id: number; name: string; payload: unknown }[];
   say(message: unknown): void;
   end(code: number): void;
+  refuse(fault: Fault): void;
   readonly acts: string[];
 }
 
@@ -18,7 +20,12 @@ function scriptedStation(): ScriptedStation {
   });
   const posted: ScriptedStation['posted'] = [];
   const acts: string[] = [];
+  let refusal: Fault | undefined;
   return {
+    refusal: () => refusal,
+    refuse: (fault) => {
+      refusal = fault;
+    },
     posted,
     acts,
     ended,
@@ -173,6 +180,30 @@ describe('the station host', () => {
     expect(station(0).acts).toEqual(['terminate', 'kill']);
     await clock.advance(60_000);
     expect(stations).toHaveLength(1);
+  });
+
+  it('tells why the station does not start, and goes on trying: another program may let go of what it needs', async () => {
+    const { clock, host, stations, station } = setUp();
+    const inUse = { code: 'data-folder-in-use', say: 'It is in use.', hint: 'Close the other.' };
+    host.start();
+    station(0).end(1);
+    await station(0).ended;
+    station(0).refuse(inUse);
+    expect(await host.ask('station.get', {})).toEqual({ ok: false, fault: inUse });
+    await clock.advance(125);
+    expect(stations).toHaveLength(2);
+  });
+
+  it('does not start a station again that was asked wrongly', async () => {
+    const { clock, host, stations, station } = setUp();
+    const wrong = { code: 'option-wrong', say: 'The option is not right.', hint: 'See --help.' };
+    host.start();
+    station(0).refuse(wrong);
+    station(0).end(2);
+    await clock.advance(600_000);
+    expect(stations).toHaveLength(1);
+    expect(await host.ask('station.get', {})).toEqual({ ok: false, fault: wrong });
+    await host.stop();
   });
 
   it('stops while it waits for the next start', async () => {

@@ -1,6 +1,8 @@
 /** The station as a utility process of Electron: its port, its end, its stop. */
 import { createInterface } from 'node:readline';
 import { utilityProcess, type UtilityProcess } from 'electron';
+import type { Fault } from '../lib/base/fault.ts';
+import { refusalIn } from './refusal.ts';
 import type { StationProcess } from './station-host.ts';
 
 export interface StationPlan {
@@ -12,7 +14,11 @@ export interface StationPlan {
 
 export function forkStation(plan: StationPlan): StationProcess {
   const child = utilityProcess.fork(plan.entry, [...plan.args], { serviceName: 'benchline-station', stdio: 'pipe' });
-  passOn(child, plan.say);
+  let refusal: Fault | undefined;
+  passOn(child, (line) => {
+    refusal = refusalIn(line) ?? refusal;
+    plan.say(line);
+  });
   let running = true;
   const ended = new Promise<number>((resolve) => {
     child.once('exit', (code) => {
@@ -27,6 +33,7 @@ export function forkStation(plan: StationPlan): StationProcess {
     },
     listen: (listener) => void child.on('message', listener),
     ended,
+    refusal: () => refusal,
     terminate: () => void child.kill(),
     kill: () => {
       if (running && child.pid !== undefined) process.kill(child.pid, 'SIGKILL');

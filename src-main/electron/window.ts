@@ -2,7 +2,10 @@
 import { readFile } from 'node:fs/promises';
 import { app, BrowserWindow, Menu, screen, type Session } from 'electron';
 import { z } from 'zod';
+import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
+import type { Random } from '../lib/base/random.ts';
+import { createPageReload } from './page-reload.ts';
 import { pageOrigin, pageUrl } from './page.ts';
 
 const WindowShape = z.strictObject({
@@ -21,7 +24,14 @@ export async function readWindowShape(file: string): Promise<WindowShape> {
   return WindowShape.parse(JSON.parse(await readFile(file, 'utf8')));
 }
 
-export function openWindow(shape: WindowShape, parts: { readonly preload: string; readonly log: Log }): BrowserWindow {
+export interface WindowParts {
+  readonly preload: string;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export function openWindow(shape: WindowShape, parts: WindowParts): BrowserWindow {
   const { background, ...size } = shape;
   // A bench monitor may be smaller than the shape: what lies outside it, nobody can press.
   const { workAreaSize } = screen.getPrimaryDisplay();
@@ -50,13 +60,27 @@ export function openWindow(shape: WindowShape, parts: { readonly preload: string
   window.once('ready-to-show', () => {
     window.show();
   });
+  keepPage(window, parts);
+  return window;
+}
+
+/** Loads the page, and again whenever it falls: it keeps nothing of its own, and asks for everything anew. */
+function keepPage(window: BrowserWindow, parts: WindowParts): void {
+  const load = (): void => {
+    if (window.isDestroyed()) return;
+    window.loadURL(pageUrl).catch((error: unknown) => {
+      parts.log.error('page-not-loaded', { reason: error instanceof Error ? error.message : 'unknown' });
+    });
+  };
+  const reload = createPageReload(parts, load);
   window.webContents.on('render-process-gone', (_event, gone) => {
     parts.log.error('page-gone', { reason: gone.reason, code: gone.exitCode });
-    // The page keeps nothing of its own: loaded again, it asks for everything again.
-    if (gone.reason !== 'clean-exit' && !window.isDestroyed()) void window.loadURL(pageUrl);
+    if (gone.reason !== 'clean-exit') reload.fell();
   });
-  void window.loadURL(pageUrl);
-  return window;
+  window.once('closed', () => {
+    reload.cancel();
+  });
+  load();
 }
 
 /** What any page of this process may not do, whoever made it. */
