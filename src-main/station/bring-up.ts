@@ -98,7 +98,7 @@ async function reachService(up: Work): Promise<Result<Target | undefined>> {
   if (signal.aborted) return ok(undefined);
   live.target({ name: target.name, idScope: target.idScope, embedded: target.embedded, fault: undefined });
   await keepTarget(stationPaths(config.data).target, target, host.log);
-  const link = linkService(target, core.store, host, live);
+  const link = linkService(target, { ...core, host, live });
   await up.keep(() => link.stop());
   up.onReached({
     target,

@@ -6,6 +6,7 @@ import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
 import { type Result, ok } from '../lib/base/result.ts';
 import { type Bench, createBench } from './bench/bench.ts';
+import { type ClockTrust, createClockTrust } from './clock-trust.ts';
 import type { StationConfig } from './config.ts';
 import { stationPaths } from './config.ts';
 import { createEndorsementCheck } from './drivers/endorsement-check.ts';
@@ -13,6 +14,7 @@ import { type SlotPlace, type SlotPort, createSlotPort } from './drivers/slot-po
 import { type EkRootFolder, loadEkRoots } from './ek-roots.ts';
 import type { Launcher } from './embedded/service-program.ts';
 import { type StationStore, createStationStore } from './queue/station-store.ts';
+import { withheldBy } from './signers/device-signer.ts';
 import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
 import { claimFolder } from './folder-claim.ts';
 import type { UnitTarget } from './kept-target.ts';
@@ -31,6 +33,7 @@ export interface StationCore {
   readonly store: StationStore;
   readonly signers: StationSigners;
   readonly bench: Bench;
+  readonly clockTrust: ClockTrust;
   readonly places: readonly SlotPlace[];
   readonly ports: readonly SlotPort[];
   readonly stationId: string;
@@ -83,6 +86,7 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
   }
   const settings = await store.value.settings();
   if (!settings.ok) return settings;
+  const clockTrust = createClockTrust(settings.value.lastSeenMs, { clock, log, store: store.value });
   const virtualPorts = new Map<number, string>();
   const places = slotPlaces(config, settings.value.stationId, virtualPorts);
   const ports = places.map((place) =>
@@ -103,7 +107,10 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
     clock,
     random,
     log,
-    signerFor: (batch) => signers.value.deviceSigner(batch.terms),
+    signerFor: (batch) => {
+      const signer = signers.value.deviceSigner(batch.terms);
+      return signer === undefined ? undefined : withheldBy(signer, () => clockTrust.fault());
+    },
     // These two alone: what goes to the bench is written to units.
     target: () => {
       const target = live.target();
@@ -114,7 +121,7 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
     },
   });
   const { stationId, operator, selectedBatchId } = settings.value;
-  const own = { stationId, operator, selectedBatchId };
+  const own = { stationId, operator, selectedBatchId, clockTrust };
   return ok({ store: store.value, signers: signers.value, bench, places, ports, virtualPorts, ...own });
 }
 

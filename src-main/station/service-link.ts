@@ -4,6 +4,7 @@ import { type ConnectionString, hostAndPort, parseConnectionString } from '../li
 import { createControlClient } from '../lib/dps/control-client.ts';
 import { createServiceClient } from '../lib/dps/service-client.ts';
 import type { SyncStore } from './batches/store-ports.ts';
+import type { ClockTrust } from './clock-trust.ts';
 import type { HostParts } from './composition.ts';
 import type { ServiceDeskTarget } from './desk/service-desk.ts';
 import type { LiveState } from './live-state.ts';
@@ -21,10 +22,21 @@ export interface ServiceLink {
   stop(): Promise<void>;
 }
 
-export function linkService(target: Target, store: SyncStore, host: HostParts, live: LiveState): ServiceLink {
+export interface LinkParts {
+  readonly store: SyncStore;
+  readonly clockTrust: Pick<ClockTrust, 'heard'>;
+  readonly host: HostParts;
+  readonly live: LiveState;
+}
+
+export function linkService(target: Target, { store, clockTrust, host, live }: LinkParts): ServiceLink {
   const { clock, random } = host;
   const options = { connection: target.connection, caPem: target.caPem };
   const client = createTargetClient(options, { clock, random });
+  client.onClockOffset((offsetMs) => {
+    // The embedded service reads the very clock that is in doubt: it is no witness.
+    if (!target.embedded) clockTrust.heard(offsetMs);
+  });
   const hubs = createHubRegistry(
     { connections: hubConnections(target, host.log), caPem: target.caPem },
     { clock, random },

@@ -2,6 +2,7 @@
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import type { CallName } from '../contract/calls.ts';
 import { type Reached, bringUp } from './bring-up.ts';
+import { noteClock } from './clock-trust.ts';
 import { type HostParts, type StationCore, composeCore } from './composition.ts';
 import { type StationConfig, stationPaths } from './config.ts';
 import { createDesk } from './desk/handlers.ts';
@@ -62,6 +63,7 @@ async function startOn(
   for (const { slot, run } of last.value) core.bench.restore(slot, run);
   tellChanges(core, tell, (unit) => link.reached?.power(unit));
   void watchPresence(core.places, core.bench, host.clock, stopping.signal);
+  const noting = noteClock(core.clockTrust, host.clock, stopping.signal);
   const up = bringUp(
     { config, host, core, live, interrupted: interrupted.value, kept: link.kept, signal: stopping.signal },
     (now) => (link.reached = now),
@@ -83,6 +85,8 @@ async function startOn(
       // Side by side: each has ten seconds to end, and who stops the station waits for eleven.
       await Promise.all([core.bench.close(), up.stop()]);
       await Promise.all(core.ports.map((port) => port.close()));
+      await noting;
+      await core.clockTrust.note();
       await core.store.close();
     },
   });

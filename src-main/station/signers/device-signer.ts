@@ -1,5 +1,6 @@
 /** A batch's signer as the bench sees it: checks requests, issues by profile, validates chains; the key stays inside. */
 import type { Clock } from '../../lib/base/clock.ts';
+import type { Fault } from '../../lib/base/fault.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import { readCertificate, sha256Thumbprint } from '../../lib/x509/certificate.ts';
@@ -42,6 +43,17 @@ export function createDeviceSigner(signer: SignerInCustody, parts: DeviceSignerP
       return facts.ok ? issueDeviceCertificate(facts.value, parts.profile, signer, parts) : facts;
     },
     validate: async (chain, registrationId) => validated(signer, chain, registrationId, parts.clock.nowMs()),
+  } satisfies DeviceSigner);
+}
+
+/** The same signer, which issues nothing while a fault stands in the way (a clock that cannot date a certificate). */
+export function withheldBy(signer: DeviceSigner, fault: () => Fault | undefined): DeviceSigner {
+  return Object.freeze({
+    ...signer,
+    issue: async (csr, registrationId) => {
+      const reason = fault();
+      return reason === undefined ? signer.issue(csr, registrationId) : failed(reason);
+    },
   } satisfies DeviceSigner);
 }
 
