@@ -1,10 +1,19 @@
 /** Judges a TPM's endorsement certificate against the vendor roots that the station holds. */
 import { createPublicKey } from 'node:crypto';
 import type { Clock } from '../../lib/base/clock.ts';
-import { ok } from '../../lib/base/result.ts';
+import { faultMaker } from '../../lib/base/fault.ts';
+import { failed, ok } from '../../lib/base/result.ts';
 import { decodeStorageKey } from '../../lib/tpm/templates.ts';
 import { checkEkCertificate } from '../../lib/x509/ek-certificate.ts';
 import type { EndorsementCheck } from '../bench/ports.ts';
+
+const endorsementFault = faultMaker({
+  // Its code is none of the unit's own: without roots no certificate in the world could be trusted.
+  'ek-roots-missing': {
+    say: "The batch asks for a trusted TPM, and this station holds no TPM vendor's root certificate.",
+    hint: "Let a supervisor put the vendor's root certificates into the station's folder for them, then start it again.",
+  },
+});
 
 export function createEndorsementCheck(vendorRoots: readonly Uint8Array[], clock: Clock): EndorsementCheck {
   return {
@@ -18,7 +27,9 @@ export function createEndorsementCheck(vendorRoots: readonly Uint8Array[], clock
         policy,
         nowMs: clock.nowMs(),
       });
-      return trust.ok ? ok() : trust;
+      if (trust.ok) return ok();
+      const isOurs = trust.fault.code === 'ek-certificate-untrusted' && vendorRoots.length === 0;
+      return isOurs ? failed(endorsementFault('ek-roots-missing')) : trust;
     },
   };
 }
