@@ -1,5 +1,6 @@
 /** The table of answers: one handler for each call of the contract. */
 import type { z } from 'zod';
+import type { Fault } from '../../lib/base/fault.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { Log } from '../../lib/base/log.ts';
 import { type CallName, type CallValue, type Calls, calls } from '../../contract/calls.ts';
@@ -123,17 +124,21 @@ async function scan(parts: DeskParts, text: string, slot: number | undefined): P
   return parts.bench.start(slot === undefined ? request : { ...request, slot });
 }
 
-/** The labels of the virtual units that are plugged in, have not passed, and are not in work. */
+/**
+ * The labels of the virtual units that are plugged in, have not passed, and are not in work. One that is refused holds
+ * up no other; when none could start, the first refusal says why.
+ */
 async function scanVirtual(parts: DeskParts): Promise<Result<{ started: number }>> {
   const waiting = parts.bench
     .slots()
     .filter((slot) => slot.port.state === 'ready' && slot.run?.state !== 'working' && slot.run?.state !== 'pass');
   let started = 0;
+  let refusal: Fault | undefined;
   for (const slot of waiting) {
     if (slot.virtualSerialNumber === undefined) continue;
     const begun = await scan(parts, slot.virtualSerialNumber, slot.slot);
     if (begun.ok) started += 1;
-    else if (begun.fault.code !== 'unit-already-passed') return begun;
+    else if (begun.fault.code !== 'unit-already-passed') refusal ??= begun.fault;
   }
-  return ok({ started });
+  return started === 0 && refusal !== undefined ? failed(refusal) : ok({ started });
 }
