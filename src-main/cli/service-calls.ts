@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import { serviceAllocationPolicies } from '../lib/dps/control-client.ts';
+import { readSecretLines } from '../lib/process/secret-lines.ts';
 import type { Page, PageRequest } from '../lib/dps/service-client.ts';
 import { wholeNumber, type ParsedOptions } from './options.ts';
 import { certificateEnrollment, groupEnrollment, tpmEnrollment } from './service-enroll.ts';
@@ -11,6 +12,8 @@ import { cliFault } from './verb.ts';
 
 export interface CallRequest extends ParsedOptions<CallOption> {
   readonly target: ServiceTarget;
+  /** For people, beside the answer. */
+  readonly warn: (text: string) => void;
 }
 
 /** What goes to a program as JSON and to a person as lines. */
@@ -28,7 +31,7 @@ export interface ServiceCall {
 
 export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   'link-hub': {
-    usage: 'link-hub --connection-string HUB-CS [--weight 1..1000]   (the service by --data or --ready-file)',
+    usage: 'link-hub --connection-string-file FILE|- [--weight 1..1000]   (the service by --data or --ready-file)',
     takesConnectionString: true,
     run: linkHub,
   },
@@ -44,9 +47,23 @@ export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   registrations: { usage: 'registrations', run: listRegistrations },
 };
 
-async function linkHub({ values, target }: CallRequest): Promise<Result<CallAnswer>> {
-  const connectionString = values['connection-string'];
-  if (connectionString === undefined) return failed(cliFault('option-missing', { option: '--connection-string' }));
+/** The first line of the file; in plain sight on the command line, where every user of the machine can read it. */
+async function hubConnectionString({ values, warn }: CallRequest): Promise<Result<string>> {
+  const { 'connection-string': plain, 'connection-string-file': file } = values;
+  if (file !== undefined) {
+    const lines = await readSecretLines('--connection-string-file', file);
+    return lines.ok ? ok(lines.value[0] ?? '') : lines;
+  }
+  if (plain === undefined) return failed(cliFault('option-missing', { option: '--connection-string-file' }));
+  warn('Every user of this machine can read --connection-string: give it by --connection-string-file FILE.');
+  return ok(plain);
+}
+
+async function linkHub(request: CallRequest): Promise<Result<CallAnswer>> {
+  const { values, target } = request;
+  const given = await hubConnectionString(request);
+  if (!given.ok) return given;
+  const connectionString = given.value;
   const weight = wholeNumber('weight', values.weight, { from: 1, to: 1_000 });
   if (!weight.ok) return weight;
   const allocation = weight.value === undefined ? {} : { allocationWeight: weight.value };

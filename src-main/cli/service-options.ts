@@ -3,6 +3,7 @@ import type { TargetOption } from './service-target.ts';
 
 export const callOptions = [
   'weight',
+  'connection-string-file',
   'tpm-ek',
   'certificate',
   'registration-id',

@@ -97,7 +97,13 @@ async function ask(call: ServiceCall, args: readonly string[], output: Output): 
   const own = call.takesConnectionString === true || connectionString === undefined;
   const target = await openTarget(own ? others : { ...others, 'connection-string': connectionString });
   if (!target.ok) return failWith(target.fault, output, asJson);
-  const answer = await call.run({ ...parsed.value, target: target.value });
+  const answer = await call.run({
+    ...parsed.value,
+    target: target.value,
+    warn: (text) => {
+      output.warn(text);
+    },
+  });
   target.value.close();
   if (!answer.ok) return failWith(answer.fault, output, asJson);
   if (asJson) output.json(answer.value.json);

@@ -36,6 +36,8 @@ const Config = z
     baud: z.coerce.number().int().min(1_200).max(4_000_000).default(115_200),
     /** Without one, the station starts the embedded service. */
     'connection-string': z.string().max(1_000).optional(),
+    /** Its first line is the connection string; `-` is standard input. */
+    'connection-string-file': z.string().min(1).optional(),
     'id-scope': z.string().trim().min(1, 'it is empty').max(64).optional(),
     endpoint: z
       .string()
@@ -44,6 +46,7 @@ const Config = z
       .optional(),
     ca: z.string().optional(),
     'hub-connection-string': z.array(z.string().max(1_000)).max(50).default([]),
+    'hub-connection-string-file': z.string().min(1).optional(),
     /** For the embedded service, in seconds: how long a device waits between two polls. */
     'retry-after': z.coerce.number().int().min(1).max(300).default(3),
     /** A PKCS#12 file that is opened at the start, and the file whose first line is its passphrase. */
@@ -58,9 +61,14 @@ const Config = z
   })
   .refine(
     (config) =>
-      config['connection-string'] === undefined || (config['id-scope'] !== undefined && config.endpoint !== undefined),
+      (config['connection-string'] ?? config['connection-string-file']) === undefined ||
+      (config['id-scope'] !== undefined && config.endpoint !== undefined),
     { path: ['connection-string'], message: 'it needs --id-scope and --endpoint beside it' },
   )
+  .refine((config) => config['connection-string-file'] !== '-' || config['hub-connection-string-file'] !== '-', {
+    path: ['hub-connection-string-file'],
+    message: 'standard input can be read once alone',
+  })
   .refine((config) => (config.signer === undefined) === (config['signer-passphrase-file'] === undefined), {
     path: ['signer'],
     message: 'it and --signer-passphrase-file need each other',

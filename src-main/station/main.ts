@@ -7,19 +7,28 @@ import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { parentChannel, serveChannel, sendEvent } from './channel.ts';
 import type { HostParts } from './composition.ts';
 import { parseStationArgs } from './config.ts';
+import { withSecretFiles } from './secret-options.ts';
 import { startStation } from './station.ts';
+import { stationUsage } from './usage.ts';
 
 async function main(): Promise<number> {
-  const stop = stopRequested();
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${stationUsage}\n`);
+    return 0;
+  }
   const log = jsonLog(
     (line) => void process.stderr.write(`${line}\n`),
     () => isoTime(systemClock.nowMs()),
   );
-  const config = parseStationArgs(process.argv.slice(2));
+  const given = parseStationArgs(process.argv.slice(2));
+  const config = given.ok ? await withSecretFiles(given.value, log) : given;
   if (!config.ok) {
-    log.error('station-not-started', { code: config.fault.code, say: config.fault.say });
+    const { code, say, hint } = config.fault;
+    log.error('station-not-started', { code, say, hint });
     return 2;
   }
+  // After the secrets: standard input may have carried one.
+  const stop = stopRequested();
   const channel = parentChannel();
   const started = await startStation(config.value, hostParts(log), (name, payload) => {
     if (channel !== undefined) sendEvent(channel, name, payload);

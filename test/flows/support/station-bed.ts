@@ -1,5 +1,5 @@
 /** The station program with real agents on pseudo-terminals; it can be killed at any moment and started again on its data. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, sleep } from '../../../src-main/lib/base/clock.ts';
 import { systemClock, systemRandom } from '../../../src-main/lib/base/host.ts';
@@ -60,7 +60,9 @@ export async function openStationBed(
   const data = join(folder, 'station');
   const slots = agents.flatMap(({ slot }) => ['--slot', `${slot}=serial:${portOf(folder, slot)}`]);
   const { connectionString, idScope, endpoint, caFile } = target;
-  const service = ['--connection-string', connectionString, '--id-scope', idScope, '--endpoint', endpoint];
+  const secret = join(folder, 'service.txt');
+  await writeFile(secret, `${connectionString}\n`, { mode: 0o600 });
+  const service = ['--connection-string-file', secret, '--id-scope', idScope, '--endpoint', endpoint];
   const lines: string[] = [];
   let station: StationClient | undefined;
   const now = (): StationClient => {
