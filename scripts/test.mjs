@@ -1,7 +1,7 @@
 // `npm test`: every gate and every suite, cheapest first, each run to its end; `--check` leaves out what takes long.
 // Its last line is "N passed, N failed": a static gate counts as one, a suite with its tests.
 import { spawn } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { ensureBuild } from './setup/build.mjs';
 import { setUp } from './setup/index.mjs';
@@ -98,6 +98,16 @@ const vitest = (name, projects) => async () => {
   return settled(ok, report.numPassedTests, report.numFailedTests + unread.length, skipped);
 };
 
+/** One line for each survival table: the cells that ran, of those that it has. */
+function sayCells() {
+  const folder = join(results, 'cells');
+  const files = existsSync(folder) ? readdirSync(folder) : [];
+  for (const file of files.toSorted()) {
+    const cells = readReport(join(folder, file));
+    if (cells !== undefined) say(`${cells.table}: ${cells.run} of ${cells.expected} cells`);
+  }
+}
+
 async function endToEnd() {
   const file = join(results, 'e2e.json');
   const ok = await runStep(tool('playwright', 'test', '--reporter=list,json'), {
@@ -128,7 +138,10 @@ async function all() {
   mkdirSync(results, { recursive: true });
   for (const [name, args] of Object.entries(gates)) await step(name, gate(args));
   if (!quick) await step('build', build);
-  for (const [name, projects] of Object.entries(suites)) await step(name, vitest(name, projects));
+  for (const [name, projects] of Object.entries(suites)) {
+    await step(name, vitest(name, projects));
+    if (name === 'flows') sayCells();
+  }
   if (!quick) await step('e2e', endToEnd);
 }
 

@@ -7,6 +7,7 @@ import { must } from '../../src-main/lib/base/result.ts';
 import { phases } from '../../src-main/contract/views.ts';
 import { type ServiceBed, openServiceBed } from './service-bed.ts';
 import { labTerms } from './support/bench-lab.ts';
+import { writeCells } from './support/cells.ts';
 import { type StationBed, eventually, openStationBed } from './support/station-bed.ts';
 import { runRows, sqliteRows } from './support/witness-sqlite.ts';
 
@@ -39,6 +40,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await writeCells('survival-kill', ran.size, phases.length * kinds.length);
   await bed.close();
   await service.close();
   await rm(folder, { recursive: true, force: true });

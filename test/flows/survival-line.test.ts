@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { phases } from '../../src-main/contract/views.ts';
 import { type BenchLab, openBenchLab } from './support/bench-lab.ts';
+import { writeCells } from './support/cells.ts';
 import { type LineFault, lineFaults } from './support/lab-line.ts';
 import { createLabUnit, prepareTpmState } from './support/lab-unit.ts';
 import { pacedClock } from './support/paced-clock.ts';
@@ -34,6 +35,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await writeCells('survival-line', ran.size, phases.length * lineFaults.length * kinds.length);
   await lab.close();
   await rm(folder, { recursive: true, force: true });
 });

@@ -12,6 +12,7 @@ import { type LoopbackBlock, claimLoopbackBlock } from '../../src-main/lib/liste
 import { loadOrCreateTlsAuthority } from '../../src-main/lib/x509/tls-authority.ts';
 import { phases } from '../../src-main/contract/views.ts';
 import { labTerms } from './support/bench-lab.ts';
+import { writeCells } from './support/cells.ts';
 import { type StationBed, eventually, openStationBed } from './support/station-bed.ts';
 import { runRows, sqliteRows } from './support/witness-sqlite.ts';
 
@@ -46,6 +47,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  await writeCells('survival-power', ran.size, phases.length * kinds.length);
   await bed.close();
   block.release();
   await rm(folder, { recursive: true, force: true });

@@ -10,6 +10,7 @@ import type { Sync } from '../../src-main/station/sync/sync.ts';
 import { tpmPass } from '../exams/store-units.ts';
 import { type ServiceBed, openServiceBed, until } from './service-bed.ts';
 import { type SyncBed, openSyncBed } from './sync-bed.ts';
+import { writeCells } from './support/cells.ts';
 import { type ReplyGate, openReplyGate } from './support/reply-gate.ts';
 import { sqliteRows } from './support/witness-sqlite.ts';
 
@@ -19,6 +20,7 @@ let bed: SyncBed;
 let batch: Batch;
 let sync: Sync;
 let passed = 0;
+let kills = 0;
 
 beforeAll(async () => {
   service = await openServiceBed(1);
@@ -29,6 +31,8 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  // One kill between commit and reply, three in the middle of many calls.
+  await writeCells('survival-service', kills, 4);
   await bed.close();
   await gate.close();
   await service.close();
@@ -85,6 +89,7 @@ describe('a service that is killed while a station sends', () => {
     await service.restartService();
     expect(await drained()).toEqual({ sent: 26, parked: 0 });
     expectEachEnrolledOnce();
+    kills += 1;
   });
 
   it('in the middle of many calls, three times: everything arrives once', async () => {
@@ -97,6 +102,7 @@ describe('a service that is killed while a station sends', () => {
       await service.restartService();
       expect(await drained()).toEqual({ sent: passed, parked: 0 });
       expectEachEnrolledOnce();
+      kills += 1;
     }
   });
 });

@@ -7,7 +7,7 @@ import { systemClock, systemRandom } from '../../../src-main/lib/base/host.ts';
 import { silentLog } from '../../../src-main/lib/base/log.ts';
 import { must, ok } from '../../../src-main/lib/base/result.ts';
 import type { LinkDevice } from '../../../src-main/lib/link/index.ts';
-import type { BatchTerms, RunView, SlotView } from '../../../src-main/contract/views.ts';
+import type { BatchTerms, Phase, RunView, SlotView } from '../../../src-main/contract/views.ts';
 import { type Bench, createBench } from '../../../src-main/station/bench/bench.ts';
 import type { BenchJournal } from '../../../src-main/station/bench/ports.ts';
 import { createEndorsementCheck } from '../../../src-main/station/drivers/endorsement-check.ts';
@@ -52,6 +52,8 @@ export interface BenchLab {
   verdict(slot: number): Promise<RunView>;
   /** Resolves when the slot shows what is asked for. */
   until(slot: number, isThere: (view: SlotView) => boolean): Promise<SlotView>;
+  /** Acts at once when the slot is told to be in the phase; resolves with what came of it. */
+  inPhase<T>(slot: number, phase: Phase, act: () => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
@@ -133,6 +135,19 @@ export async function openBenchLab(folder: string, clock: PacedClock, slots = 2)
     scan,
     verdict,
     until,
+    inPhase: (slot, phase, act) =>
+      bounded(
+        new Promise((resolve) => {
+          const look = ({ slot: where, run }: SlotView): void => {
+            if (where !== slot || run?.state !== 'working') return;
+            if (run.phases.find(({ state }) => state === 'doing')?.phase !== phase) return;
+            listeners.delete(look);
+            resolve(act());
+          };
+          listeners.add(look);
+        }),
+        `slot ${slot} in ${phase}`,
+      ),
     close: async () => {
       await bounded(bench.close(), 'the end of the bench');
       store.close();
