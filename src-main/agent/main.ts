@@ -6,8 +6,13 @@ import { writeReadyFile } from '../lib/process/ready-file.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { startAgent } from './agent.ts';
 import { parseAgentOptions } from './options.ts';
+import { agentUsage } from './usage.ts';
 
 async function main(): Promise<number> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${agentUsage}\n`);
+    return 0;
+  }
   const stop = stopRequested();
   const log = jsonLog(
     (line) => void process.stderr.write(`${line}\n`),

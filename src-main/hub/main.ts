@@ -16,6 +16,7 @@ import { openHubDatabase, type HubDatabase, type HubKeys } from './hub-database.
 import { openDoors } from './hub-listeners.ts';
 import { createHub, type Hub } from './hub.ts';
 import { parseHubOptions, type HubOptions, type HubPlace } from './options.ts';
+import { hubUsage } from './usage.ts';
 
 interface Running {
   readonly ready: readonly unknown[];
@@ -95,6 +96,10 @@ function readyEntry({ hostName, address }: HubPlace, { ports }: HubOptions, keys
 }
 
 async function main(): Promise<number> {
+  if (process.argv.includes('--help')) {
+    process.stdout.write(`${hubUsage}\n`);
+    return 0;
+  }
   const stop = stopRequested();
   const log = jsonLog(
     (line) => void process.stderr.write(`${line}\n`),
