@@ -42,7 +42,8 @@ export function plainEnvironment(env) {
 /** The display's key belongs to root; the plain user gets a copy that is its own. */
 function lendXauthority(file, user) {
   const copy = join(user.home, '.benchline-xauthority');
-  if (!existsSync(file)) return file;
+  // Inherited from a window that is open already, it is the copy itself: to remove it would lock that window out.
+  if (!existsSync(file) || resolve(file) === copy) return file;
   rmSync(copy, { force: true });
   copyFileSync(file, copy);
   chownSync(copy, user.uid, user.gid);

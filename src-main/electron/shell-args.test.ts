@@ -30,6 +30,12 @@ describe('the arguments of the shell', () => {
     ]);
   });
 
+  it('leaves the slots to the real ports that are named, unless virtual units are asked for too', () => {
+    const slot = ['--slot', '1=serial:/dev/ttyUSB0'];
+    expect(read('--', '--data', '/d', ...slot).stationArgs).toEqual(['--data', '/d', ...slot]);
+    expect(read('--', '--data', '/d', ...slot, '--units', '2').stationArgs).toContain('--virtual-units');
+  });
+
   it('prefers the option to BENCHLINE_DATA, and that to the data folder of the user', () => {
     const env = { BENCHLINE_DATA: '/from-env', XDG_DATA_HOME: '/share' };
     expect(readShellArgs(['electron', '.', '--', '--data', '/from-option'], env).dataFolder).toBe('/from-option');

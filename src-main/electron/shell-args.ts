@@ -22,13 +22,14 @@ export function readShellArgs(argv: readonly string[], env: Environment): ShellA
   const data = takeOption(ours, 'data');
   const units = takeOption(data.rest, 'units');
   const dataFolder = resolve(data.value ?? env['BENCHLINE_DATA'] ?? defaultDataFolder(env));
-  const hasUnits = units.rest.some((word) => word.startsWith('--virtual-units'));
+  // Who names real ports wants those in the first slots, and no virtual units unless they are asked for.
+  const hasUnits = units.rest.some((word) => /^--(virtual-units|slot)(=|$)/.test(word));
   return {
     dataFolder,
     stationArgs: [
       '--data',
       dataFolder,
-      ...(hasUnits ? [] : ['--virtual-units', units.value ?? defaultUnits]),
+      ...(hasUnits && units.value === undefined ? [] : ['--virtual-units', units.value ?? defaultUnits]),
       ...units.rest,
     ],
   };

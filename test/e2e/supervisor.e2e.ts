@@ -104,6 +104,6 @@ test('what is not a serial number of the batch is refused and nothing is begun',
   const { page } = station;
   await station.goTo('Bench');
   await scan(page, 'not-a-serial');
-  await expect(page.getByRole('alert').first()).toContainText('What was scanned is not a serial number of this batch.');
+  await expect(page.getByRole('alert').first()).toContainText('is not a serial number of batch');
   await expect(station.face(2)).toHaveText('READY');
 });

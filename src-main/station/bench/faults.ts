@@ -15,7 +15,7 @@ export const benchFaults = {
     hint: 'Check the label: two units must not carry the same serial number.',
   },
   'serial-malformed': {
-    say: 'What was scanned is not a serial number of this batch.',
+    say: '{scanned} is not a serial number of batch {batch} ({pattern}).',
     hint: 'Scan the serial number label of the unit.',
   },
   'batch-none-open': { say: 'No batch is open.', hint: 'Let a supervisor open a batch.' },

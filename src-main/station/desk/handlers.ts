@@ -118,7 +118,10 @@ async function scan(parts: DeskParts, text: string, slot: number | undefined): P
   const pattern = parseSerialPattern(batch.value.terms.serialPattern);
   if (!pattern.ok) return pattern;
   const serialNumber = pattern.value.parse(text.trim());
-  if (serialNumber === undefined) return failed(benchFault('serial-malformed'));
+  if (serialNumber === undefined) {
+    const { name, serialPattern } = batch.value.terms;
+    return failed(benchFault('serial-malformed', { scanned: text.slice(0, 64), pattern: serialPattern, batch: name }));
+  }
   const { operator } = parts.station.view();
   const request = { batch: batch.value, serialNumber, operator };
   return parts.bench.start(slot === undefined ? request : { ...request, slot });
