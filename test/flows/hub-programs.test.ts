@@ -1,4 +1,5 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connectAsync } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
@@ -99,9 +100,11 @@ describe('benchline service', () => {
   it('starts again on its data as the same service with the same hubs and devices', async () => {
     await createWitness();
     expect(await connectWitness()).toBe(true);
-    expect(
-      await bench.ask('link-hub', '--weight', '5', '--connection-string', bench.ready.hubs[0]!.connectionString),
-    ).toMatchObject({ code: 0 });
+    const hubFile = join(bench.folder, 'hub.txt');
+    writeFileSync(hubFile, bench.ready.hubs[0]!.connectionString, { mode: 0o600 });
+    expect(await bench.ask('link-hub', '--weight', '5', '--connection-string-file', hubFile)).toMatchObject({
+      code: 0,
+    });
     const before = { ready: bench.ready, ca: readFileSync(bench.ready.caFile, 'utf8') };
     const earlier = [bench.pid, pidOf('hub'), pidOf('service')];
     await bench.restart();

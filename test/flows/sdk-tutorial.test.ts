@@ -49,7 +49,8 @@ describe('benchline service', () => {
     const { hostName, connectionString } = bench.ready.hubs[1]!;
     expect(await bench.ask('unlink-hub', hostName)).toMatchObject({ code: 0 });
     expect(await answer('hubs')).toHaveLength(1);
-    expect(await bench.ask('link-hub', '--connection-string', connectionString, '--weight', '7')).toMatchObject({
+    const file = tool.put('hub-2.txt', `${connectionString}\n`);
+    expect(await bench.ask('link-hub', '--connection-string-file', file, '--weight', '7')).toMatchObject({
       code: 0,
     });
     expect(await answer('hubs')).toContainEqual(expect.objectContaining({ hostName, allocationWeight: 7 }));
@@ -58,10 +59,14 @@ describe('benchline service', () => {
   it.each([
     ['a weight beyond the limit', ['--weight', '1001'], 'option-wrong'],
     ['no connection string', [], 'option-missing'],
-    ['half a connection string', ['--connection-string', 'HostName=hub.example'], undefined],
+    ['half a connection string', ['--connection-string-file', 'half'], undefined],
+    ['a file that is not there', ['--connection-string-file', 'none.txt'], 'secret-unreadable'],
   ])('links no hub with %s', async (_what, words, code) => {
-    const given = code === 'option-wrong' ? ['--connection-string', bench.ready.hubs[0]!.connectionString] : [];
-    const refused = (await answer('link-hub', ...given, ...words)) as { ok: boolean; fault: { code: string } };
+    const whole = tool.put('hub-1.txt', bench.ready.hubs[0]!.connectionString);
+    const half = tool.put('half.txt', 'HostName=hub.example');
+    const given = code === 'option-wrong' ? ['--connection-string-file', whole] : [];
+    const told = words.map((word) => (word === 'half' ? half : word));
+    const refused = (await answer('link-hub', ...given, ...told)) as { ok: boolean; fault: { code: string } };
     expect(refused.ok).toBe(false);
     expect(refused.fault.code).toMatch(code ?? /./);
   });
