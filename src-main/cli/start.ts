@@ -1,13 +1,15 @@
 /** `benchline start --headless`: the main job on the embedded default, without a window. */
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../lib/base/host.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
+import { systemCodeOf } from '../lib/files/durable-file.ts';
 import { type HeadlessResult, isComplete, runHeadless } from './headless.ts';
 import { parseOptions, wholeNumber } from './options.ts';
 import { programFile } from './program-file.ts';
+import { tryResultFile, writeResultFile } from './result-file.ts';
 import { startStation } from './station-client.ts';
 import { type Output, type Verb, cliFault, exitCodes, failWith } from './verb.ts';
 
@@ -50,6 +52,10 @@ async function start(args: readonly string[], output: Output): Promise<number> {
   if (parsed.value.flags.has('help')) {
     output.say(usage);
     return exitCodes.done;
+  }
+  const [word] = parsed.value.words;
+  if (word !== undefined) {
+    return failWith(cliFault('option-unknown', { reason: `"${word}" belongs to no option` }), output);
   }
   // The window is opened by scripts/run.mjs, which knows where Electron lies.
   if (!parsed.value.flags.has('headless')) {
@@ -98,7 +104,12 @@ function installedTpm(): 'swtpm' | 'software' {
 }
 
 async function withFolder(options: StartOptions, output: Output): Promise<number> {
-  const data = options.data ?? (await mkdtemp(join(tmpdir(), 'benchline-')));
+  const { jsonFile } = options;
+  const writable = jsonFile === undefined ? ok() : await tryResultFile(jsonFile);
+  if (!writable.ok) return failWith(writable.fault, output);
+  const folder = options.data === undefined ? await throwAwayFolder() : ok(options.data);
+  if (!folder.ok) return failWith(folder.fault, output);
+  const data = folder.value;
   const result = await job(options, data, output);
   if (!result.ok) {
     const code = failWith(result.fault, output);
@@ -106,11 +117,22 @@ async function withFolder(options: StartOptions, output: Output): Promise<number
     return code;
   }
   report(result.value, output);
-  if (options.jsonFile !== undefined) await writeFile(options.jsonFile, `${JSON.stringify(result.value, null, 2)}\n`);
+  const written = jsonFile === undefined ? ok() : await writeResultFile(jsonFile, result.value);
   const isDone = isComplete(result.value);
   if (options.data === undefined && isDone) await rm(data, { recursive: true, force: true });
   else output.say(`Data folder: ${data}`);
+  if (!written.ok) return failWith(written.fault, output);
   return isDone ? exitCodes.done : exitCodes.failed;
+}
+
+async function throwAwayFolder(): Promise<Result<string>> {
+  try {
+    return ok(await mkdtemp(join(tmpdir(), 'benchline-')));
+  } catch (error) {
+    const reason = systemCodeOf(error);
+    if (reason === undefined) throw error;
+    return failed(cliFault('data-folder-unusable', { folder: tmpdir(), reason }));
+  }
 }
 
 async function job(options: StartOptions, data: string, output: Output): Promise<Result<HeadlessResult>> {

@@ -33,6 +33,10 @@ export const cliFault = faultMaker({
     hint: 'Start it with: benchline service --data DIR; or name it by --ready-file or --connection-string.',
   },
   'file-unreadable': { say: 'The file {file} cannot be read: {reason}.', hint: 'Check its name and its rights.' },
+  'file-unwritable': {
+    say: 'The file {file} cannot be written: {reason}.',
+    hint: 'Name a file in a folder that is there and that this user may write to.',
+  },
   'certificate-unreadable': {
     say: 'The file {file} holds no certificate.',
     hint: 'Give a certificate in PEM (.pem) or DER (.cer).',
