@@ -65,7 +65,13 @@ export function createClerk(device: LinkDevice, parts: LinkServerParts): Clerk {
     const order = { id, kind, length: parcel.length, hash: parcel.slice(0, parcelHashBytes) };
     from.start(order);
     // [LINK-6.5] Noted before it runs: after a restart the device knows that it may have happened.
-    await save(from);
+    try {
+      await save(from);
+    } catch (error) {
+      // Nothing ran: left as running it would keep every later request out for ever.
+      from.forget(id);
+      throw error;
+    }
     run(order, content, from).catch((error: unknown) => {
       parts.log.error('link-memory-broke', { error: nameOf(error) });
     });
