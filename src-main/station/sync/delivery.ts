@@ -83,8 +83,11 @@ class RoundWork {
 
   async #created(entries: readonly OutboxEntry[], refused: readonly Refusal[]): Promise<void> {
     const refusals = new Map(refused.map((refusal) => [refusal.registrationId.toLowerCase(), refusal]));
+    const keys = new Set(entries.map(({ key }) => key.toLowerCase()));
+    // A refusal of nobody we know may be of any entry that none names: each of those is read back.
+    const unmatched = refused.find(({ registrationId }) => !keys.has(registrationId.toLowerCase()));
     for (const entry of entries) {
-      const refusal = refusals.get(entry.key.toLowerCase());
+      const refusal = refusals.get(entry.key.toLowerCase()) ?? unmatched;
       if (refusal === undefined) this.deliveries.set(entry.entryId, { at: 'sent' });
       else await this.#refused(entry, refusal);
     }

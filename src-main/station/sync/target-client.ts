@@ -70,7 +70,9 @@ function enrollmentsOf({
         // Cut: it comes from outside and goes onto a screen.
         reason: (errorStatus ?? 'without a reason').slice(0, 500),
       }));
-      return ok(refusals);
+      // A bulk that failed without saying for which entries: nothing it says may be taken for sent.
+      const isSilent = done.value.isSuccessful === false && refusals.length === 0;
+      return ok(isSilent ? [{ registrationId: '', errorCode: 0, reason: 'without a reason' }] : refusals);
     },
     individual: async (registrationId, signal) => known(await enrollments.get(registrationId, signal)),
     group: async (enrollmentGroupId, signal) => known(await groups.get(enrollmentGroupId, signal)),
