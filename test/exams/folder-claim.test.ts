@@ -92,6 +92,8 @@ describe('two station programs on one data folder', () => {
     must(await first.call('station.get', {}));
     expect(await run().ended).toBe(1);
     expect(lines.join('\n')).toContain('"code":"data-folder-in-use"');
+    expect(lines.join('\n')).toContain('secret-in-plain-sight');
+    expect(lines.join('\n')).not.toContain('YQ==');
     must(await first.call('station.get', {}));
     process.kill(first.pid ?? 0, 'SIGKILL');
     await first.ended;
