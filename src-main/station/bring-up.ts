@@ -1,12 +1,12 @@
 /** Brings up what a station reaches for: its service, the sync to it, and the virtual units. */
 import { spawnSync } from 'node:child_process';
-import { mkdir } from 'node:fs/promises';
 import type { Fault } from '../lib/base/fault.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import { systemCodeOf } from '../lib/files/durable-file.ts';
 import type { UnitView } from '../contract/views.ts';
 import { type HostParts, type StationCore, virtualSerialPrefix } from './composition.ts';
 import { type StationConfig, stationPaths } from './config.ts';
+import { makeFolder } from './data-folder.ts';
 import type { ServiceDeskTarget } from './desk/service-desk.ts';
 import { type VirtualPower, createVirtualPower } from './embedded/power.ts';
 import { type EmbeddedService, startEmbeddedService } from './embedded/service-program.ts';
@@ -122,7 +122,8 @@ async function findTarget(up: Work): Promise<Result<Found>> {
     return target.ok ? ok({ target: target.value }) : target;
   }
   const paths = stationPaths(config.data);
-  await mkdir(paths.service, { recursive: true, mode: 0o700 });
+  const folder = await makeFolder(paths.service);
+  if (!folder.ok) return folder;
   const { listen, https, mqtts, amqps } = config;
   const hasPorts = https !== undefined && mqtts !== undefined && amqps !== undefined;
   const options = {
@@ -185,8 +186,9 @@ async function guarded<T>(up: Work, work: () => Promise<Result<T>>): Promise<Res
   }
 }
 
-/** Not the service's fault: it stays until the next start, whatever the service does. */
+/** Not the service's fault: it stays until the next start, whatever the service does. A stop is nobody's fault. */
 function showFault(up: Work, fault: Fault): void {
+  if (up.signal.aborted) return;
   tell(up, fault);
   up.live.update({ fault: faultView(fault) });
 }

@@ -1,6 +1,5 @@
 /** Composes the parts of a station; the same for desktop and headless. */
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
@@ -9,6 +8,7 @@ import { type Bench, createBench } from './bench/bench.ts';
 import { type ClockTrust, createClockTrust } from './clock-trust.ts';
 import type { StationConfig } from './config.ts';
 import { stationPaths } from './config.ts';
+import { makeFolder } from './data-folder.ts';
 import { createEndorsementCheck } from './drivers/endorsement-check.ts';
 import { type SlotPlace, type SlotPort, createSlotPort } from './drivers/slot-port.ts';
 import { type EkRootFolder, loadEkRoots } from './ek-roots.ts';
@@ -55,7 +55,8 @@ export async function composeCore(
   host: HostParts,
   live: CoreOutlets,
 ): Promise<Result<StationCore>> {
-  await mkdir(config.data, { recursive: true, mode: 0o700 });
+  const folder = await makeFolder(config.data);
+  if (!folder.ok) return folder;
   const claim = await claimFolder(config.data, host.clock);
   if (!claim.ok) return claim;
   const core = await composeParts(config, host, live);

@@ -5,6 +5,10 @@ export const stationFault = faultMaker({
     say: 'Another station already works on this data folder.',
     hint: 'Close it, or start with another --data folder.',
   },
+  'data-folder-unusable': {
+    say: 'The folder {folder} cannot be used: {reason}.',
+    hint: 'Name another folder with --data, or check the rights of this one.',
+  },
   'trusted-roots-missing': {
     say: 'The file of trusted certificates {file} cannot be read.',
     hint: 'Give a PEM file with --ca.',
