@@ -9,6 +9,10 @@ export const processFault = faultMaker({
     say: 'The {program} program was not ready after {seconds} seconds.',
     hint: 'Look whether the machine is overloaded, then start again.',
   },
+  'program-stopped': {
+    say: 'The {program} program was stopped before it was ready.',
+    hint: 'Start again when it is wanted.',
+  },
   'ready-file-garbled': {
     say: 'What the {program} program wrote when it was ready cannot be read.',
     hint: 'Update all parts of Benchline together.',

@@ -159,6 +159,7 @@ export async function awaitReadyFile<T>(wait: ReadyWait<T>): Promise<Result<T>> 
     if (end !== undefined) return failed(processFault('program-ended', { program, code: end.code ?? 'none' }));
     await sleep(wait.clock, readyPollMs, wait.signal);
   }
+  if (wait.signal?.aborted === true) return failed(processFault('program-stopped', { program }));
   return failed(processFault('program-slow', { program, seconds: Math.round(wait.limitMs / 1_000) }));
 }
 
