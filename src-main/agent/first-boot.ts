@@ -54,24 +54,38 @@ export function createFirstBoot(parts: FirstBootParts): FirstBoot {
   let boot: Boot | undefined;
   let progress: DeviceStatus | undefined;
   const stop = async (): Promise<void> => {
-    boot?.stop.abort();
-    await boot?.ended;
-    boot = undefined;
+    const ending = boot;
+    ending?.stop.abort();
+    await ending?.ended;
+    if (boot === ending) boot = undefined;
+  };
+  /** One journey at a time: it sets out when the one before has ended, and not at all if it is stopped by then. */
+  const travel = async (
+    earlier: Boot | undefined,
+    settings: DeviceSettings,
+    signal: AbortSignal,
+    report: Report,
+  ): Promise<void> => {
+    await earlier?.ended;
+    if (signal.aborted) return;
+    report({ state: 'booting' });
+    await new Journey(parts, settings, signal, report).run();
   };
   return {
     stop,
     async start() {
       const settings = await writtenSettings(parts);
       if (!settings.ok) return settings;
-      await stop();
       const { registrationId } = settings.value;
       const stopping = new AbortController();
       const report = (status: Omit<DeviceStatus, 'registrationId'>): void => {
         progress = { ...status, registrationId };
       };
+      // Taken over before anything is awaited: of two starts at the same time the later one stops the earlier.
+      const earlier = boot;
+      earlier?.stop.abort();
       report({ state: 'booting' });
-      const journey = new Journey(parts, settings.value, stopping.signal, report);
-      boot = { stop: stopping, ended: journey.run() };
+      boot = { stop: stopping, ended: travel(earlier, settings.value, stopping.signal, report) };
       return ok();
     },
     async status() {
