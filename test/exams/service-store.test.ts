@@ -216,6 +216,36 @@ describe('the worker', () => {
     expect([hub.calls, hub.twins]).toEqual([['hub-a/dev'], ['dev']]);
   });
 
+  it('gives a device that two registrations planned at once to one, and writes it for that one alone', async () => {
+    must(await store.putLinkedHub(hubA));
+    const plan = assign('hub-a', 'shared');
+    must(await store.startOperations([operation('1', 'one', { plan }), operation('2', 'two', { plan })]));
+    const hub = hubOf();
+    startWorker(hub.registry);
+    expect(await finished('1')).toEqual(assignedTo('shared'));
+    expect(await finished('2')).toMatchObject({ status: 'failed', errorCode: 409_201 });
+    expect(hub.calls).toEqual(['hub-a/shared']);
+  });
+
+  it('holds back what the store could not keep, whether it says so or throws, and keeps it in the end', async () => {
+    must(await store.putLinkedHub(hubA));
+    must(await store.startOperations([operation('1', 'dev')]));
+    const hub = hubOf();
+    let tries = 0;
+    const ailing: Store = {
+      ...store,
+      finishOperations: async (all) => {
+        tries += 1;
+        if (tries === 1) throw new Error('disk full');
+        return store.finishOperations(all);
+      },
+    };
+    const parts = { clock: systemClock, random: systemRandom, log: silentLog };
+    worker = createRegistrationWorker({ store: ailing, hubs: hub.registry, ...parts });
+    expect(await finished('1')).toEqual(assignedTo('dev'));
+    expect(tries).toBe(2);
+  });
+
   it('tries again after a hub was away, at any of its steps', async () => {
     must(await store.putLinkedHub(hubA));
     must(await store.startOperations([operation('1', 'dev')]));

@@ -45,7 +45,9 @@ const purgeEveryMs = 5 * 60_000;
 const purgeBatch = 500;
 
 export function createRegistrationWorker(parts: WorkerParts): RegistrationWorker {
-  const underWay = new Map<string, { readonly hub: string; readonly work: Promise<void> }>();
+  const underWay = new Map<string, { readonly hub: string; readonly place: string; readonly work: Promise<void> }>();
+  // Bounded by the keys that fail now: one that is kept at last leaves it.
+  const heldBack = new Map<string, { readonly failures: number; readonly untilMs: number }>();
   let isStopped = false;
   let awake: () => void = () => undefined;
   let hasNews = true;
@@ -67,22 +69,37 @@ export function createRegistrationWorker(parts: WorkerParts): RegistrationWorker
     const hub = operation.plan?.is === 'assign' ? operation.plan.hub : '';
     const busyThere = [...underWay.values()].filter((other) => other.hub === hub).length;
     // One at a time for a device: the hub ends with the key of the newest.
-    if (underWay.has(operation.registrationKey) || underWay.size >= maxAtOnce || busyThere >= maxAtOneHub) return;
-    const work = workOff(parts, operation).finally(() => {
-      underWay.delete(operation.registrationKey);
+    const key = operation.registrationKey;
+    if (underWay.has(key) || underWay.size >= maxAtOnce || busyThere >= maxAtOneHub) return;
+    if ((heldBack.get(key)?.untilMs ?? 0) > parts.clock.monotonicMs()) return;
+    // Two that plan one device go one after the other, so that the second sees the first in the store.
+    const place = operation.plan?.is === 'assign' ? JSON.stringify([hub, operation.plan.deviceId]) : `key ${key}`;
+    if ([...underWay.values()].some((other) => other.place === place)) return;
+    const work = workSafely(parts, operation).then((isKept) => {
+      underWay.delete(key);
+      if (isKept) heldBack.delete(key);
+      else {
+        const failures = (heldBack.get(key)?.failures ?? 0) + 1;
+        const waitMs = backoffMs(failures, parts.random.fraction(), hubBackoff);
+        heldBack.set(key, { failures, untilMs: parts.clock.monotonicMs() + waitMs });
+      }
       news();
     });
-    underWay.set(operation.registrationKey, { hub, work });
+    underWay.set(key, { hub, place, work });
   };
   const run = async (): Promise<void> => {
     while (!isStopped) {
       hasNews = false;
-      const pending = await parts.store.pendingOperations(parts.clock.nowMs(), batchSize);
-      if (pending.ok) pending.value.forEach(begin);
-      else parts.log.error('pending-operations-unreadable', { code: pending.fault.code });
-      if (parts.clock.monotonicMs() - purgedMs > purgeEveryMs) {
-        purgedMs = parts.clock.monotonicMs();
-        await purge(parts);
+      try {
+        const pending = await parts.store.pendingOperations(parts.clock.nowMs(), batchSize);
+        if (pending.ok) pending.value.forEach(begin);
+        else parts.log.error('pending-operations-unreadable', { code: pending.fault.code });
+        if (parts.clock.monotonicMs() - purgedMs > purgeEveryMs) {
+          purgedMs = parts.clock.monotonicMs();
+          await purge(parts);
+        }
+      } catch (error) {
+        parts.log.error('registration-round-broke', { error: nameOf(error) });
       }
       await untilNews();
     }
@@ -104,8 +121,22 @@ async function purge(parts: WorkerParts): Promise<void> {
   if (!purged.ok) parts.log.warn('old-operations-kept', { code: purged.fault.code });
 }
 
-async function workOff(parts: WorkerParts, operation: Operation): Promise<void> {
-  const outcome = await outcomeOf(parts, operation.plan);
+/** Whether the store has what became of it; a bug is told by its name alone, since its text may hold a key. */
+async function workSafely(parts: WorkerParts, operation: Operation): Promise<boolean> {
+  try {
+    return await workOff(parts, operation);
+  } catch (error) {
+    parts.log.error('registration-broke', { operation: operation.id, error: nameOf(error) });
+    return false;
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error;
+}
+
+async function workOff(parts: WorkerParts, operation: Operation): Promise<boolean> {
+  const outcome = await outcomeOf(parts, operation);
   if (outcome.ok) return finish(parts, operation, outcome.value);
   const { fault } = outcome;
   const nowMs = parts.clock.nowMs();
@@ -116,15 +147,17 @@ async function workOff(parts: WorkerParts, operation: Operation): Promise<void> 
   const waitMs = retryAfterMs(fault) ?? backoffMs(operation.attempts + 1, parts.random.fraction(), hubBackoff);
   const postponed = await parts.store.postponeOperation(operation.id, nowMs + waitMs);
   if (!postponed.ok) parts.log.error('operation-not-postponed', { code: postponed.fault.code });
+  return postponed.ok;
 }
 
-async function finish(parts: WorkerParts, operation: Operation, outcome: RegistrationOutcome): Promise<void> {
+async function finish(parts: WorkerParts, operation: Operation, outcome: RegistrationOutcome): Promise<boolean> {
   const finished = { id: operation.id, outcome, etag: parts.random.uuid(), nowMs: parts.clock.nowMs() };
   const kept = await parts.store.finishOperations([finished]);
   const facts = { operation: operation.id, status: outcome.status };
   if (kept.ok) parts.log.info('registration-finished', facts);
   // It stays pending and is worked off again.
   else parts.log.error('registration-not-kept', { ...facts, code: kept.fault.code });
+  return kept.ok;
 }
 
 function refusalBy(fault: Fault): RegistrationOutcome {
@@ -136,10 +169,18 @@ function refusalBy(fault: Fault): RegistrationOutcome {
   return { status: 'failed', errorCode: hubRefused.code, errorMessage: `${hubRefused.message}: ${fault.code}` };
 }
 
-async function outcomeOf(parts: WorkerParts, plan: Plan | undefined): Promise<Result<RegistrationOutcome>> {
+async function outcomeOf(parts: WorkerParts, operation: Operation): Promise<Result<RegistrationOutcome>> {
+  const { plan } = operation;
   if (plan === undefined) throw new Error('a pending operation has a plan');
   if (plan.is === 'refuse') {
     return ok({ status: 'failed', errorCode: plan.errorCode, errorMessage: plan.errorMessage });
+  }
+  // Planned at the same time as another registration, both were free to take the device: the first in keeps it.
+  const holder = await parts.store.registrationOfDevice(plan.hub, plan.deviceId);
+  if (!holder.ok) return holder;
+  if (holder.value !== undefined && holder.value !== operation.registrationKey) {
+    const { code, message } = registrationErrors.deviceIdTaken;
+    return ok({ status: 'failed', errorCode: code, errorMessage: message });
   }
   const linked = await parts.store.linkedHubs();
   if (!linked.ok) return linked;
