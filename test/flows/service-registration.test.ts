@@ -231,6 +231,13 @@ describe('a device with a TPM', () => {
       }
     });
 
+    it.each([undefined, '{}'])('rule 19: a register body may be empty: %s', async (text) => {
+      const sent = text === undefined ? {} : { body: text };
+      const path = registerPath(device.registrationId);
+      const reply = await bed.raw({ method: 'PUT', path, headers: { authorization }, ...sent });
+      expect(reply.status).toBe(202);
+    });
+
     it('rules 13 and 14: header names in lower case, routes in any case and with a slash at the end', async () => {
       const path = `/${bed.ready.idScope.toUpperCase()}/Registrations/${device.registrationId.toUpperCase()}/REGISTER/?api-version=x`;
       const reply = await bed.raw({ method: 'PUT', path, headers: { authorization }, body: body() });
