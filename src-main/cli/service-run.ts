@@ -1,5 +1,5 @@
 /** `benchline service`: the hub program and the service program as one, started, watched and stopped together. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import type { Fault } from '../lib/base/fault.ts';
@@ -14,8 +14,9 @@ import {
   type ProgramParts,
   type SupervisedProgram,
 } from '../lib/process/program.ts';
-import { writeReadyFile } from '../lib/process/ready-file.ts';
+import { removeReadyFile, writeReadyFile } from '../lib/process/ready-file.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
+import { claimFile, type FileClaim } from '../lib/sqlite/file-claim.ts';
 import { programFile, type ProgramName } from './program-file.ts';
 import { linkOwnHubs } from './service-hubs.ts';
 import { choosePlace, type Ports, type ServicePlace } from './service-place.ts';
@@ -53,11 +54,14 @@ export interface CombinedReady extends z.output<typeof serviceReady> {
 // First start makes an RSA key for the authority and one for each server: seconds each on a slow machine.
 const readyLimitMs = 90_000;
 
+// A service whose parent was killed still closes its programs: a few seconds. Longer is another service at work.
+const claimPatienceMs = 5_000;
+
 export async function runService(options: ServiceRunOptions, output: Output): Promise<number> {
   const stop = stopRequested();
-  const prepared = await prepare(options);
-  if (!prepared.ok) return failWith(prepared.fault, output);
-  const place = prepared.value;
+  const prepared = await prepare(options, stop);
+  if (!prepared.ok) return stop.aborted ? exitCodes.done : failWith(prepared.fault, output);
+  const { place, claim } = prepared.value;
   for (const note of place.notes) output.say(note);
   const parts: ProgramParts = { clock: systemClock, random: systemRandom, log: logTo(output) };
   const running: SupervisedProgram[] = [];
@@ -66,26 +70,50 @@ export async function runService(options: ServiceRunOptions, output: Output): Pr
     await writeReadyFile(options.readyFile, started.value);
     output.say(summaryOf(started.value, options));
     await whenStopped(stop);
+    await removeReadyFile(options.readyFile, started.value);
   }
-  await clearReadyFile(options.readyFile);
   // the service first: what it has in hand it finishes with its hubs
   for (const program of running.reverse()) await program.stop();
   place.release();
+  claim.release();
   if (started.ok || stop.aborted) return exitCodes.done;
   return failWith(started.fault, output);
 }
 
-async function prepare(options: ServiceRunOptions): Promise<Result<ServicePlace>> {
+interface Prepared {
+  readonly place: ServicePlace;
+  readonly claim: FileClaim;
+}
+
+/** Nothing of the folder is touched before it is this service's alone. */
+async function prepare(options: ServiceRunOptions, signal: AbortSignal): Promise<Result<Prepared>> {
   const { dataFolder: folder } = options;
   try {
     await mkdir(join(folder, 'run'), { recursive: true, mode: 0o700 });
-    await clearReadyFile(options.readyFile);
-    const { listen, hubListen, ports, hubs } = options;
-    return await choosePlace({ listen, hubListen, ports, hubs, stateFile: join(folder, 'place.json') });
+    const claim = await claimFile(join(folder, 'lock.db'), { clock: systemClock, limitMs: claimPatienceMs, signal });
+    if (!claim.ok) {
+      return claim.fault.code === 'database-busy' ? failed(cliFault('data-folder-in-use', { folder })) : claim;
+    }
+    const place = await clearedPlace(options);
+    if (place.ok) return ok({ place: place.value, claim: claim.value });
+    claim.value.release();
+    return place;
   } catch (error) {
     const reason = error instanceof Error ? error.message : 'unknown';
     return failed(cliFault('data-folder-unusable', { folder, reason }));
   }
+}
+
+async function clearedPlace(options: ServiceRunOptions): Promise<Result<ServicePlace>> {
+  const { dataFolder, readyFile, listen, hubListen, ports, hubs } = options;
+  if (await isFolder(readyFile))
+    return failed(cliFault('file-unwritable', { file: readyFile, reason: 'it is a folder' }));
+  await clearReadyFile(readyFile);
+  return choosePlace({ listen, hubListen, ports, hubs, stateFile: join(dataFolder, 'place.json') });
+}
+
+async function isFolder(file: string): Promise<boolean> {
+  return (await stat(file).catch(() => undefined))?.isDirectory() === true;
 }
 
 interface StartScope {

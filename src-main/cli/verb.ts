@@ -50,6 +50,10 @@ export const cliFault = faultMaker({
     hint: 'Choose another name, or delete the enrollment first.',
   },
   'data-folder-unusable': { say: 'The folder {folder} cannot be used: {reason}.', hint: 'Check its rights.' },
+  'data-folder-in-use': {
+    say: 'Another service already works on the folder {folder}.',
+    hint: 'Stop it, or start with another --data folder.',
+  },
   'address-taken': {
     say: 'Another program holds {address}, which this data folder has used before.',
     hint: 'Stop that program; the devices know the service by this address.',
