@@ -86,7 +86,10 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
     return signers;
   }
   const settings = await store.value.settings();
-  if (!settings.ok) return settings;
+  if (!settings.ok) {
+    await store.value.close();
+    return settings;
+  }
   const clockTrust = createClockTrust(settings.value.lastSeenMs, { clock, log, store: store.value });
   const virtualPorts = new Map<number, string>();
   const places = slotPlaces(config, settings.value.stationId, virtualPorts);

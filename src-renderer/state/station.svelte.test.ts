@@ -25,13 +25,13 @@ function stationOf() {
     'bench.get': { slots: [slotWith('working')] },
     'batch.list': { batches: [] },
   };
-  const world = { isUp: true };
+  const world = { isUp: true, code: 'station-down' };
   const listeners: ((message: unknown) => void)[] = [];
   const port: StationPort = {
     call: async (name) =>
       world.isUp
         ? { ok: true, value: answers[name] }
-        : { ok: false, fault: { code: 'station-down', say: 'Not running.', hint: 'Wait.' } },
+        : { ok: false, fault: { code: world.code, say: 'Not running.', hint: 'Wait.' } },
     listen: (hear) => {
       listeners.push(hear);
       return () => undefined;
@@ -53,6 +53,19 @@ describe('the link to the station', () => {
     expect(station.slots).toHaveLength(1);
     close();
     expect(clock.pending).toBe(0);
+  });
+
+  it('says why a station refuses to start, and takes it back once it does', async () => {
+    const { clock, world, station } = stationOf();
+    Object.assign(world, { isUp: false, code: 'data-folder-in-use' });
+    const close = station.open();
+    await clock.advance(0);
+    expect(station.refusal).toMatchObject({ code: 'data-folder-in-use' });
+    world.isUp = true;
+    await clock.advance(1_000);
+    expect(station.refusal).toBeUndefined();
+    expect(station.link).toEqual({ at: 'up' });
+    close();
   });
 
   it('stays starting, not lost, while it has never answered', async () => {

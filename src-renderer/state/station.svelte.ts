@@ -1,4 +1,5 @@
 /** The station as this window last heard it: whole views, replaced as they come; and whether it answers at all. */
+import type { FaultView } from '../../src-main/contract/messages.ts';
 import type { BatchView, SlotView, StationView, Verdict } from '../../src-main/contract/views.ts';
 import type { CallInput, CallName, CallValue } from '../../src-main/contract/calls.ts';
 import type { EventPayload } from '../../src-main/contract/events.ts';
@@ -18,6 +19,8 @@ export class Station {
   readonly client: Client;
   link = $state.raw<Link>({ at: 'starting' });
   view = $state.raw<StationView>();
+  /** Why the station does not start, in its own words; while it only has not answered yet, there is none. */
+  refusal = $state.raw<FaultView>();
   slots = $state.raw<readonly SlotView[]>([]);
   batches = $state.raw<readonly BatchView[]>([]);
   readonly batch = $derived(this.batches.find((batch) => batch.batchId === this.view?.batchId));
@@ -97,6 +100,7 @@ export class Station {
     const wasUp = this.link.at === 'up';
     const answer = await this.client.call('station.get', {});
     if (!this.#isOpen) return;
+    this.refusal = answer.ok || lostCodes.includes(answer.fault.code) ? undefined : answer.fault;
     if (answer.ok) {
       this.view = answer.value;
       if (wasUp || (await this.#load())) this.link = { at: 'up' };
