@@ -1,4 +1,5 @@
 /** Options of a verb, parsed once; what is not understood is a coded fault. */
+import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import { cliFault } from './verb.ts';
@@ -20,8 +21,13 @@ export function parseOptions<Name extends string>(
     ...Object.fromEntries(flags.map((flag) => [flag, { type: 'boolean' as const }])),
   };
   try {
-    const { values, positionals } = parseArgs({ args: [...args], options, strict: true, allowPositionals: true });
+    const joined = withNegatives(args, names);
+    const { values, positionals } = parseArgs({ args: joined, options, strict: true, allowPositionals: true });
     const given = Object.entries(values);
+    const empty = given.find(([, value]) => value === '');
+    if (empty !== undefined) {
+      return failed(cliFault('option-wrong', { option: `--${empty[0]}`, value: 'empty', wanted: 'a text' }));
+    }
     return ok({
       values: Object.fromEntries(given.filter(([, value]) => typeof value === 'string')) as Partial<
         Record<Name, string>
@@ -34,6 +40,18 @@ export function parseOptions<Name extends string>(
   }
 }
 
+/** `--units -1` is a number out of its range, not an option `-1`. */
+function withNegatives(args: readonly string[], names: readonly string[]): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1) ?? '';
+    if (/^-\d/.test(arg) && names.some((name) => before === `--${name}`))
+      joined[joined.length - 1] = `${before}=${arg}`;
+    else joined.push(arg);
+  }
+  return joined;
+}
+
 export function wholeNumber(
   option: string,
   text: string | undefined,
@@ -44,4 +62,11 @@ export function wholeNumber(
   if (value >= range.from && value <= range.to) return ok(value);
   const wanted = `a whole number from ${range.from} to ${range.to}`;
   return failed(cliFault('option-wrong', { option: `--${option}`, value: text, wanted }));
+}
+
+export function ipAddress(option: string, text: string | undefined): Result<string | undefined> {
+  if (text === undefined || isIP(text) !== 0) return ok(text);
+  return failed(
+    cliFault('option-wrong', { option: `--${option}`, value: text, wanted: 'an IP address of this machine' }),
+  );
 }

@@ -76,8 +76,15 @@ describe('the place of a service', () => {
     expect(tooHigh).toMatchObject({ ok: false, fault: { code: 'option-wrong' } });
   });
 
+  it('refuses an address that is not of this machine', async () => {
+    expect(await choosePlace(wish({ listen: '192.0.2.9', ports: own }))).toMatchObject({
+      ok: false,
+      fault: { code: 'address-not-here', detail: { address: '192.0.2.9' } },
+    });
+  });
+
   it('says that hubs beside an outside address can be reached from this machine alone', async () => {
-    const place = must(await choosePlace(wish({ listen: '192.0.2.9', ports: own })));
+    const place = must(await choosePlace(wish({ listen: '0.0.0.0', ports: own })));
     expect(place.hubAddress).toBe('127.77.0.11');
     expect(place.notes.join(' ')).toContain('--hub-listen');
   });

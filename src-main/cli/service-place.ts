@@ -130,9 +130,11 @@ async function choosePorts(
 ): Promise<Result<ChosenPorts>> {
   const standard = { ...standardPorts, ...wished };
   const found = await probeAll(addresses, standard);
+  const away = addresses.find((_, at) => found[at * portsEach] === 'not-here');
+  if (away !== undefined) return failed(cliFault('address-not-here', { address: away }));
   // what was asked for by number is used or fails by name; only a default may give way
   const given = Object.keys(wished).length === Object.keys(standardPorts).length;
-  if (given || found.every((each) => each === 'free' || each === 'not-here')) return ok({ ports: standard, notes: [] });
+  if (given || found.every((each) => each === 'free')) return ok({ ports: standard, notes: [] });
   const candidates = [...(kept === undefined ? [] : [kept]), ...Array.from({ length: maxFreeTries }, freePorts)];
   for (const candidate of candidates) {
     const ports = { ...candidate, ...wished };
@@ -159,6 +161,9 @@ function portNotes(ports: Ports, forbidden: boolean): readonly string[] {
 
 type PortState = 'free' | 'taken' | 'forbidden' | 'not-here';
 
+const portsEach = 3;
+
+/** Of each address in turn its three ports. */
 async function probeAll(addresses: readonly string[], ports: Ports): Promise<readonly PortState[]> {
   const each = [ports.https, ports.mqtts, ports.amqps];
   return Promise.all(addresses.flatMap((address) => each.map((port) => probe(address, port))));

@@ -1,7 +1,7 @@
 /** `benchline service`: without a word it runs the service with its hubs; with one it asks a running service. */
 import { resolve } from 'node:path';
 import { failed, ok, type Result } from '../lib/base/result.ts';
-import { parseOptions, wholeNumber, type ParsedOptions } from './options.ts';
+import { ipAddress, parseOptions, wholeNumber, type ParsedOptions } from './options.ts';
 import { serviceCalls, type ServiceCall } from './service-calls.ts';
 import { callOptions, type CallOption } from './service-options.ts';
 import { defaultAddress, type Ports } from './service-place.ts';
@@ -67,12 +67,16 @@ function runOptionsOf({ values, words }: ParsedOptions<RunOption>): Result<Servi
   if (!hubs.ok) return hubs;
   const retryAfter = wholeNumber('retry-after', values['retry-after'], { from: 1, to: 300 });
   if (!retryAfter.ok) return retryAfter;
+  const listen = ipAddress('listen', values.listen);
+  if (!listen.ok) return listen;
+  const hubListen = ipAddress('hub-listen', values['hub-listen']);
+  if (!hubListen.ok) return hubListen;
   const dataFolder = resolve(values.data);
   return ok({
     dataFolder,
     readyFile: resolve(values['ready-file'] ?? readyFileIn(dataFolder)),
-    listen: values.listen,
-    hubListen: values['hub-listen'],
+    listen: listen.value,
+    hubListen: hubListen.value,
     ports: ports.value,
     hubs: hubs.value ?? defaultHubs,
     retryAfterS: retryAfter.value ?? defaultRetryAfterS,

@@ -7,7 +7,7 @@ import { systemClock } from '../lib/base/host.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import { systemCodeOf } from '../lib/files/durable-file.ts';
 import { type HeadlessResult, isComplete, runHeadless } from './headless.ts';
-import { parseOptions, wholeNumber } from './options.ts';
+import { ipAddress, parseOptions, wholeNumber } from './options.ts';
 import { programFile } from './program-file.ts';
 import { tryResultFile, writeResultFile } from './result-file.ts';
 import { startStation } from './station-client.ts';
@@ -67,29 +67,37 @@ async function start(args: readonly string[], output: Output): Promise<number> {
 }
 
 function checked(values: Readonly<Partial<Record<Name, string>>>, flags: ReadonlySet<string>): Result<StartOptions> {
+  const numbers = numbersOf(values);
+  if (!numbers.ok) return numbers;
+  const { units, hubs, pause } = numbers.value;
+  const listen = ipAddress('listen', values.listen);
+  if (!listen.ok) return listen;
+  const attestation = oneOf('attestation', values.attestation ?? 'mixed', ['tpm', 'x509', 'mixed'] as const);
+  if (!attestation.ok) return attestation;
+  const tpm = oneOf('tpm', values.tpm ?? installedTpm(), ['swtpm', 'software'] as const);
+  if (!tpm.ok) return tpm;
+  return ok({
+    units,
+    tpm: tpm.value,
+    data: values.data,
+    jsonFile: values.json,
+    isVerbose: flags.has('verbose'),
+    passedOn: [
+      ...['--virtual-units', String(units), '--attestation', attestation.value, '--tpm', tpm.value],
+      ...['--hubs', String(hubs), '--retry-after', String(pause)],
+      ...(listen.value === undefined ? [] : ['--listen', listen.value]),
+    ],
+  });
+}
+
+function numbersOf(values: Readonly<Partial<Record<Name, string>>>) {
   const units = wholeNumber('units', values.units, { from: 1, to: 16 });
   if (!units.ok) return units;
   const hubs = wholeNumber('hubs', values.hubs, { from: 1, to: 16 });
   if (!hubs.ok) return hubs;
   const pause = wholeNumber('retry-after', values['retry-after'], { from: 1, to: 300 });
   if (!pause.ok) return pause;
-  const attestation = oneOf('attestation', values.attestation ?? 'mixed', ['tpm', 'x509', 'mixed'] as const);
-  if (!attestation.ok) return attestation;
-  const tpm = oneOf('tpm', values.tpm ?? installedTpm(), ['swtpm', 'software'] as const);
-  if (!tpm.ok) return tpm;
-  const count = units.value ?? 4;
-  return ok({
-    units: count,
-    tpm: tpm.value,
-    data: values.data,
-    jsonFile: values.json,
-    isVerbose: flags.has('verbose'),
-    passedOn: [
-      ...['--virtual-units', String(count), '--attestation', attestation.value, '--tpm', tpm.value],
-      ...['--hubs', String(hubs.value ?? 2), '--retry-after', String(pause.value ?? 1)],
-      ...(values.listen === undefined ? [] : ['--listen', values.listen]),
-    ],
-  });
+  return ok({ units: units.value ?? 4, hubs: hubs.value ?? 2, pause: pause.value ?? 1 });
 }
 
 function oneOf<const Choice extends string>(option: string, value: string, choices: readonly Choice[]): Result<Choice> {

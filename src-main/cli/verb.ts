@@ -58,6 +58,10 @@ export const cliFault = faultMaker({
     say: 'Another program holds {address}, which this data folder has used before.',
     hint: 'Stop that program; the devices know the service by this address.',
   },
+  'address-not-here': {
+    say: '{address} is not an address of this machine.',
+    hint: 'Name one of its addresses by --listen, and by --hub-listen for the hubs.',
+  },
   'no-free-ports': {
     say: 'No three free ports were found on {address}.',
     hint: 'Name them by --https, --mqtts and --amqps.',
