@@ -1,9 +1,9 @@
 /** The running service that a verb asks: named by a data folder, a ready file, or a connection string. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { systemClock, systemRandom } from '../lib/base/host.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { readBoundedFile } from '../lib/files/bounded-file.ts';
 import { parseConnectionString } from '../lib/dps/connection-string.ts';
 import { createControlClient, type ControlClient } from '../lib/dps/control-client.ts';
 import { createServiceClient, type ServiceClient } from '../lib/dps/service-client.ts';
@@ -75,15 +75,8 @@ async function textFile(file: string): Promise<Result<string>> {
 const maxFileBytes = 1_048_576;
 
 export async function bytesOf(file: string): Promise<Result<Uint8Array>> {
-  try {
-    const bytes = await readFile(file);
-    return bytes.length <= maxFileBytes
-      ? ok(new Uint8Array(bytes))
-      : failed(cliFault('file-unreadable', { file, reason: 'it is too large' }));
-  } catch (error) {
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
-    return failed(cliFault('file-unreadable', { file, reason }));
-  }
+  const read = await readBoundedFile(file, maxFileBytes);
+  return read.ok ? ok(read.bytes) : failed(cliFault('file-unreadable', { file, reason: read.reason }));
 }
 
 function parsedJson(text: string): unknown {

@@ -1,7 +1,7 @@
 /** The provisioning service that this station syncs to: the embedded one, or the one it was told of. */
-import { readFile } from 'node:fs/promises';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import { type ConnectionString, hostAndPort, parseConnectionString } from '../lib/dps/connection-string.ts';
+import { readBoundedFile } from '../lib/files/bounded-file.ts';
 import { certificatesFromPem } from '../lib/x509/pem.ts';
 import type { StationConfig } from './config.ts';
 import type { ServiceReady } from './embedded/service-program.ts';
@@ -64,8 +64,12 @@ export async function configuredTarget(config: StationConfig): Promise<Result<Ta
   });
 }
 
+// The roots of a whole system are about 250 kB.
+const maxRootsBytes = 1_048_576;
+
 async function readRoots(file: string): Promise<Result<Pick<Target, 'caPem' | 'caFile' | 'trustedRoots'>>> {
-  const caPem = await readFile(file, 'utf8').catch(() => undefined);
+  const read = await readBoundedFile(file, maxRootsBytes);
+  const caPem = read.ok ? Buffer.from(read.bytes).toString('utf8') : undefined;
   const trustedRoots = caPem === undefined ? [] : certificatesFromPem(caPem);
   if (caPem === undefined || trustedRoots.length === 0) return failed(stationFault('trusted-roots-missing', { file }));
   return ok({ caPem, caFile: file, trustedRoots });

@@ -166,6 +166,6 @@ describe('the signer file of a headless station', () => {
     expect(missing).toMatchObject({ fault: { code: 'signer-file-unreadable', detail: { reason: 'ENOENT' } } });
     await writeFile(join(folder, 'large.p12'), new Uint8Array(131_073));
     const large = await readSignerFile(join(folder, 'large.p12'), join(folder, 'none.txt'));
-    expect(large).toMatchObject({ fault: { code: 'signer-file-unreadable', detail: { reason: 'too large' } } });
+    expect(large).toMatchObject({ fault: { code: 'signer-file-unreadable', detail: { reason: 'it is too large' } } });
   });
 });

@@ -1,7 +1,6 @@
 /** A signer file and its passphrase as a headless station is told of them: by their paths. */
-import { type FileHandle, open } from 'node:fs/promises';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
-import { systemCodeOf } from '../../lib/files/durable-file.ts';
+import { readBoundedFile } from '../../lib/files/bounded-file.ts';
 import { signerFault } from './faults.ts';
 import { maxFileBytes } from './pkcs12-read.ts';
 import type { SignerFile } from './station-signers.ts';
@@ -20,17 +19,6 @@ export async function readSignerFile(file: string, passphraseFile: string): Prom
 }
 
 async function bounded(file: string, limitBytes: number): Promise<Result<Uint8Array>> {
-  let handle: FileHandle | undefined;
-  try {
-    handle = await open(file, 'r');
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(limitBytes + 1), 0, limitBytes + 1, null);
-    if (bytesRead > limitBytes) return failed(signerFault('signer-file-unreadable', { file, reason: 'too large' }));
-    return ok(new Uint8Array(buffer.subarray(0, bytesRead)));
-  } catch (error) {
-    const reason = systemCodeOf(error);
-    if (reason === undefined) throw error;
-    return failed(signerFault('signer-file-unreadable', { file, reason }));
-  } finally {
-    await handle?.close();
-  }
+  const read = await readBoundedFile(file, limitBytes);
+  return read.ok ? ok(read.bytes) : failed(signerFault('signer-file-unreadable', { file, reason: read.reason }));
 }
