@@ -1,13 +1,20 @@
 /** The main job from the command line, then our own report checked by witnesses that share no code with us. */
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { must } from '../../src-main/lib/base/result.ts';
+import { certificatesToPem, toPem } from '../../src-main/lib/x509/pem.ts';
 import { type LoopbackBlock, claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
 import type { HeadlessResult } from '../../src-main/cli/headless.ts';
 import { type JobEnd, pathWithout, resultIn, runMainJob } from './support/main-job.ts';
-import { type SdkLists, askWithSdks, registrationIdInSwtpm } from './support/outside-witness.ts';
+import {
+  type SdkLists,
+  askWithSdks,
+  registerWithSdk,
+  registrationIdInSwtpm,
+  withServiceAgain,
+} from './support/outside-witness.ts';
 import { runRows, sqliteRows } from './support/witness-sqlite.ts';
 
 let block: LoopbackBlock;
@@ -22,6 +29,20 @@ afterAll(() => {
   block.release();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** How a virtual unit of ours proves itself, taken from its own state folder. */
+function proofOf(unit: string, attestation: string, tpm: 'swtpm' | 'software', registrationId: string) {
+  if (attestation === 'tpm') {
+    const place = tpm === 'swtpm' ? { folder: join(unit, 'swtpm') } : { folder: unit, file: 'software-tpm.json' };
+    return { tpm: { kind: tpm, ...place } };
+  }
+  const slot = readFileSync(join(unit, 'certificates.slot'), 'utf8').trim();
+  const held = readFileSync(join(unit, `certificates.${slot}`));
+  // The slot begins with the SHA-256 of what follows.
+  const { chain, privateKey } = JSON.parse(held.subarray(32).toString()) as { chain: string[]; privateKey: string };
+  const cert = certificatesToPem(chain.map((der) => Buffer.from(der, 'base64')));
+  return { x509: { registrationId, cert, key: toPem('PRIVATE KEY', Buffer.from(privateKey, 'base64')) } };
+}
 
 function ids(result: HeadlessResult, attestation: 'tpm' | 'x509'): readonly string[] {
   return result.registrations.flatMap((row) => (row.attestation === attestation ? [row.registrationId] : [])).sort();
@@ -63,6 +84,24 @@ describe.each([
     const units = readdirSync(join(data, 'virtual-bench'));
     expect(units).toHaveLength(4);
     expect([...end.hostedPorts].sort()).toEqual(units.map((unit) => join(data, 'virtual-bench', unit, 'tty')).sort());
+  });
+
+  it('made registrations that the unmodified device SDKs make again, to the same hubs, with the same proofs', async () => {
+    const rows = sqliteRows(join(data, 'station.db'), 'SELECT serial_number, registration_id FROM units');
+    const serialOf = new Map(rows.map((row) => [row['registration_id'], String(row['serial_number'])]));
+    const again = await withServiceAgain(join(data, 'service'), listen, async (ready) => {
+      const seen: unknown[] = [];
+      // One after the other: two clients of one machine's two cores would only wait for each other.
+      for (const { registrationId, attestation } of result.registrations) {
+        const unit = join(data, 'virtual-bench', serialOf.get(registrationId) ?? '');
+        const witness = await registerWithSdk(ready, proofOf(unit, attestation, tpm, registrationId));
+        seen.push(witness);
+      }
+      return seen;
+    });
+    expect(again).toMatchObject(
+      result.registrations.map(({ deviceId, hub }) => ({ deviceId, assignedHub: hub, desired: { $version: 1 } })),
+    );
   });
 
   it('left a store in which the sqlite3 tool finds every enrollment sent and every verdict a pass', () => {

@@ -17,7 +17,8 @@ interface Job {
   readonly host: string;
   readonly idScope: string;
   readonly x509?: { readonly registrationId: string; readonly cert: string; readonly key: string };
-  readonly tpm?: { readonly kind: 'swtpm' | 'software'; readonly folder: string };
+  /** `file`: of the software TPM, within the folder. */
+  readonly tpm?: { readonly kind: 'swtpm' | 'software'; readonly folder: string; readonly file?: string };
   /** With a TPM: say who it is, and register nothing. */
   readonly onlyIdentity?: boolean;
 }
@@ -81,8 +82,8 @@ async function tpmSecurity(tpm: Tpm) {
   };
 }
 
-async function byTpm({ kind, folder }: NonNullable<Job['tpm']>): Promise<unknown> {
-  const choice = kind === 'swtpm' ? { kind, stateDir: folder } : { kind, stateFile: `${folder}/tpm.json` };
+async function byTpm({ kind, folder, file = 'tpm.json' }: NonNullable<Job['tpm']>): Promise<unknown> {
+  const choice = kind === 'swtpm' ? { kind, stateDir: folder } : { kind, stateFile: `${folder}/${file}` };
   const opened = must(await openTpm(choice, systemClock));
   const tpm = createTpm(opened.transport, systemClock);
   const proof = await tpmSecurity(tpm);

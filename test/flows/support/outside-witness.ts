@@ -63,8 +63,33 @@ export interface SdkLists {
   }[];
 }
 
+/** What the service's ready file says, as far as witnesses need it. */
+export interface ReadyService {
+  readonly caFile: string;
+  readonly deviceHost: string;
+  readonly idScope: string;
+}
+
 /** Starts the service of a data folder again, and lets the unmodified SDKs say what it and its hubs hold. */
-export async function askWithSdks(serviceData: string, listen: string): Promise<SdkLists> {
+export function askWithSdks(serviceData: string, listen: string): Promise<SdkLists> {
+  return withServiceAgain(serviceData, listen, async (ready) => {
+    const client = fileURLToPath(new URL('./outside-witness-client.ts', import.meta.url));
+    return (await runWitness(client, ready, ready)) as SdkLists;
+  });
+}
+
+/** Registers as one device with the unmodified packages in a process of their own, which then reads its twin. */
+export function registerWithSdk(ready: ReadyService, proof: Readonly<Record<string, unknown>>): Promise<unknown> {
+  const client = fileURLToPath(new URL('../sdk-device-client.ts', import.meta.url));
+  return runWitness(client, ready, { host: ready.deviceHost, idScope: ready.idScope, ...proof });
+}
+
+/** Runs the service and hubs of a data folder while `use` lasts. */
+export async function withServiceAgain<T>(
+  serviceData: string,
+  listen: string,
+  use: (ready: ReadyService) => Promise<T>,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'witness-sdk-'));
   const readyFile = join(folder, 'ready.json');
   const cli = join(import.meta.dirname, '../../../src-main/cli.ts');
@@ -72,13 +97,7 @@ export async function askWithSdks(serviceData: string, listen: string): Promise<
   const service = spawn(process.execPath, [cli, 'service', ...words], { stdio: 'ignore' });
   const ended = once(service, 'exit');
   try {
-    const ready = await untilReady(readyFile);
-    const jobFile = join(folder, 'job.json');
-    writeFileSync(jobFile, JSON.stringify(ready), { mode: 0o600 });
-    const env = { ...process.env, NODE_EXTRA_CA_CERTS: ready.caFile, NODE_NO_WARNINGS: '1' };
-    const client = fileURLToPath(new URL('./outside-witness-client.ts', import.meta.url));
-    const { stdout } = await run(process.execPath, [client, jobFile], { env, timeout: startLimitMs });
-    return JSON.parse(stdout) as SdkLists;
+    return await use(await untilReady(readyFile));
   } finally {
     service.kill('SIGTERM');
     await ended;
@@ -86,11 +105,25 @@ export async function askWithSdks(serviceData: string, listen: string): Promise<
   }
 }
 
-async function untilReady(readyFile: string): Promise<{ readonly caFile: string }> {
+/** The job goes by a file that only we may read: it holds keys. */
+async function runWitness(client: string, ready: ReadyService, job: unknown): Promise<unknown> {
+  const folder = mkdtempSync(join(tmpdir(), 'witness-job-'));
+  const jobFile = join(folder, 'job.json');
+  writeFileSync(jobFile, JSON.stringify(job), { mode: 0o600 });
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: ready.caFile, NODE_NO_WARNINGS: '1' };
+  try {
+    const { stdout } = await run(process.execPath, [client, jobFile], { env, timeout: startLimitMs });
+    return JSON.parse(stdout) as unknown;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function untilReady(readyFile: string): Promise<ReadyService> {
   const untilMs = systemClock.monotonicMs() + startLimitMs;
   for (;;) {
     try {
-      return JSON.parse(readFileSync(readyFile, 'utf8')) as { caFile: string };
+      return JSON.parse(readFileSync(readyFile, 'utf8')) as ReadyService;
     } catch (error) {
       if (systemClock.monotonicMs() > untilMs) throw error;
       await sleep(systemClock, 50);
