@@ -1,5 +1,6 @@
 /** `benchline report`: the report of a batch from a station's data folder, also while the station works. */
 import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import { type ParsedOptions, parseOptions } from './options.ts';
 import { runRecords } from './records.ts';
@@ -34,12 +35,12 @@ function programArgs({ values, flags, words }: ParsedOptions<Name>): Result<read
   const { data, batch = 'latest', out } = values;
   const [word] = words;
   if (word !== undefined) return failed(cliFault('option-unknown', { reason: `"${word}" belongs to no option` }));
-  const folder = stationFolder(data);
-  if (!folder.ok) return folder;
   const format = values.format ?? (out?.endsWith('.jsonl') === true ? 'jsonl' : 'csv');
   if (format !== 'csv' && format !== 'jsonl') {
     return failed(cliFault('option-wrong', { option: '--format', value: format, wanted: 'csv or jsonl' }));
   }
+  const folder = stationFolder(data);
+  if (!folder.ok) return folder;
   return ok([
     ...['report', '--data', folder.value, '--batch', batch, '--format', format],
     ...(out === undefined ? [] : ['--out', out]),
@@ -50,6 +51,8 @@ function programArgs({ values, flags, words }: ParsedOptions<Name>): Result<read
 /** The folder must be one that a station has worked in: reading must not make one. */
 export function stationFolder(data: string | undefined): Result<string> {
   if (data === undefined) return failed(cliFault('option-missing', { option: '--data' }));
-  if (existsSync(data)) return ok(data);
-  return failed(cliFault('data-folder-unusable', { folder: data, reason: 'it does not exist' }));
+  if (!existsSync(data)) return failed(cliFault('data-folder-unusable', { folder: data, reason: 'it does not exist' }));
+  // The station's own name for its store (stationPaths): the command line may not import a program.
+  if (existsSync(join(data, 'station.db'))) return ok(data);
+  return failed(cliFault('no-station-worked', { folder: data }));
 }

@@ -50,6 +50,10 @@ export const cliFault = faultMaker({
     hint: 'Choose another name, or delete the enrollment first.',
   },
   'data-folder-unusable': { say: 'The folder {folder} cannot be used: {reason}.', hint: 'Check its rights.' },
+  'no-station-worked': {
+    say: 'No station has worked in the folder {folder}.',
+    hint: 'Name the data folder that a station was started with.',
+  },
   'data-folder-in-use': {
     say: 'Another service already works on the folder {folder}.',
     hint: 'Stop it, or start with another --data folder.',

@@ -119,7 +119,7 @@ describe('the command line', () => {
     expect(await benchline('verify')).toMatchObject({ code: 2 });
     const empty = await benchline('verify', '--data', data, '--json');
     expect(empty.code).toBe(1);
-    expect(JSON.parse(empty.out)).toMatchObject({ ok: false, fault: { code: 'database-cannot-open' } });
+    expect(JSON.parse(empty.out)).toMatchObject({ ok: false, fault: { code: 'no-station-worked' } });
     expect(existsSync(join(data, 'station.db'))).toBe(false);
   });
 });
