@@ -17,8 +17,8 @@ async function main(): Promise<number> {
   ).with({ program: 'service' });
   const options = parseServiceOptions(process.argv.slice(2));
   if (!options.ok) {
-    const { code, say } = options.fault;
-    log.error('service-not-started', { code, say });
+    const { code, say, hint } = options.fault;
+    log.error('service-not-started', { code, say, hint });
     return 2;
   }
   const { readyFile } = options.value;

@@ -6,13 +6,15 @@ import { rootCertificates } from 'node:tls';
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
-import { ok, type Result } from '../lib/base/result.ts';
+import { failed, ok, type Result } from '../lib/base/result.ts';
 import { formatConnectionString } from '../lib/dps/connection-string.ts';
+import { systemCodeOf } from '../lib/files/durable-file.ts';
 import { listenHttps, type WebRefusal, type WebRequest } from '../lib/listen/https-server.ts';
 import { openDatabase } from '../lib/sqlite/database.ts';
 import { loadOrCreateTlsAuthority, type TlsAuthority } from '../lib/x509/tls-authority.ts';
 import { checkAccess, freshIdentity } from './core/access.ts';
 import { createEnrollmentDesk } from './core/enrollment-desk.ts';
+import { serviceFault } from './core/faults.ts';
 import { createHubDesk, hubFrom } from './core/hub-desk.ts';
 import type { HubRegistry, Store } from './core/ports.ts';
 import type { ServiceIdentity } from './core/records.ts';
@@ -48,7 +50,8 @@ export interface RunningService {
 }
 
 export async function startService(options: ServiceOptions, parts: ServiceParts): Promise<Result<RunningService>> {
-  await mkdir(options.dataFolder, { recursive: true, mode: 0o700 });
+  const folder = await makeDataFolder(options.dataFolder);
+  if (!folder.ok) return folder;
   const authority = await loadOrCreateTlsAuthority(options.tlsFolder, parts);
   if (!authority.ok) return authority;
   const database = openDatabase({ file: join(options.dataFolder, 'service.sqlite') });
@@ -61,6 +64,17 @@ export async function startService(options: ServiceOptions, parts: ServiceParts)
   const opened = await open(options, parts, { store: store.value, authority: authority.value });
   if (!opened.ok) await store.value.close();
   return opened;
+}
+
+async function makeDataFolder(folder: string): Promise<Result<void>> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return ok();
+  } catch (error) {
+    const cause = systemCodeOf(error);
+    if (cause === undefined) throw error;
+    return failed(serviceFault('store-failed', { reason: `the folder ${folder} cannot be used (${cause}).`, cause }));
+  }
 }
 
 interface Kept {

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock, systemRandom } from '../lib/base/host.ts';
+import { silentLog } from '../lib/base/log.ts';
+import { must } from '../lib/base/result.ts';
+import { openDatabase } from '../lib/sqlite/database.ts';
+import { freshIdentity } from './core/access.ts';
+import { parseServiceOptions } from './options.ts';
+import { startService } from './service.ts';
+import { openSqliteStore } from './store/sql-store.ts';
+
+let folder = '';
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'service-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+describe('a service without a place for its records', () => {
+  it('does not start on a file, and says so', async () => {
+    const file = join(folder, 'file');
+    writeFileSync(file, '');
+    const options = must(parseServiceOptions(['--data', file, '--ready-file', join(folder, 'ready.json')]));
+    const started = await startService(options, { clock: systemClock, random: systemRandom, log: silentLog });
+    expect(started).toMatchObject({ ok: false, fault: { code: 'store-failed', detail: { cause: 'EEXIST' } } });
+  });
+
+  it('tells of a full disk', async () => {
+    const database = must(openDatabase({ file: join(folder, 'service.sqlite') }));
+    const store = must(openSqliteStore(database));
+    database.driver.pragma('max_page_count = 2');
+    const fresh = { ...freshIdentity(systemRandom), filler: 'x'.repeat(100_000) };
+    expect(await store.loadOrCreateIdentity(fresh)).toMatchObject({
+      ok: false,
+      fault: { code: 'store-failed', detail: { cause: 'database-full' } },
+    });
+    await store.close();
+  });
+});
