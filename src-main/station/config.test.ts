@@ -19,6 +19,8 @@ describe('the configuration of a station', () => {
     ['an empty id scope', [...service, '--id-scope', '', '--endpoint', 'dps.test']],
     ['an empty endpoint', [...service, '--id-scope', '0ne', '--endpoint', '']],
     ['an endpoint that is a URL', [...service, '--id-scope', '0ne', '--endpoint', 'https://dps.test']],
+    ['an address to listen on that is none', ['--listen', '999.1.1.1']],
+    ['an empty data folder', ['--data', '']],
   ])('refuses %s', (_what, args) => {
     expect(parseStationArgs(['--data', 'd', ...args])).toMatchObject({ ok: false, fault: { code: 'option-wrong' } });
   });

@@ -1,4 +1,5 @@
 /** What a station is told at its start: by the desktop shell, the command line or a test. */
+import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
@@ -54,7 +55,10 @@ const Config = z
     'signer-passphrase-file': z.string().min(1).optional(),
     /** A folder of TPM vendors' certificates, beside the one in the data folder. */
     'ek-roots': z.string().min(1).optional(),
-    listen: z.string().optional(),
+    listen: z
+      .string()
+      .refine((text) => isIP(text) !== 0, 'it is an IP address of this machine')
+      .optional(),
     https: z.coerce.number().int().min(0).max(65_535).optional(),
     mqtts: z.coerce.number().int().min(0).max(65_535).optional(),
     amqps: z.coerce.number().int().min(0).max(65_535).optional(),
