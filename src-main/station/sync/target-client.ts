@@ -71,7 +71,7 @@ function enrollmentsOf({
         reason: (errorStatus ?? 'without a reason').slice(0, 500),
       }));
       // A bulk that failed without saying for which entries: nothing it says may be taken for sent.
-      const isSilent = done.value.isSuccessful === false && refusals.length === 0;
+      const isSilent = !done.value.isSuccessful && refusals.length === 0;
       return ok(isSilent ? [{ registrationId: '', errorCode: 0, reason: 'without a reason' }] : refusals);
     },
     individual: async (registrationId, signal) => known(await enrollments.get(registrationId, signal)),
