@@ -2,7 +2,7 @@ import { faultMaker } from '../base/fault.ts';
 
 export const processFault = faultMaker({
   'program-ended': {
-    say: 'The {program} program ended before it was ready (exit code {code}).',
+    say: 'The {program} program ended before it was ready (exit code {code}).{told}',
     hint: 'Read the last lines it printed above; start it alone to see more.',
   },
   'program-slow': {

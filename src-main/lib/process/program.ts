@@ -32,6 +32,8 @@ export interface ProgramEnd {
 export interface RunningProgram {
   readonly pid: number | undefined;
   readonly ended: Promise<ProgramEnd>;
+  /** Why it ended, where it said so. */
+  reason(): string | undefined;
   /** SIGTERM, and SIGKILL when it has not ended after ten seconds. Resolves when it is gone. */
   stop(): Promise<void>;
 }
@@ -47,7 +49,13 @@ export function startProgram(spec: ProgramSpec, parts: ProgramParts): RunningPro
     env: { ...process.env, ...spec.env, [stopWithParentEnv]: '1' },
   });
   const log = parts.log.with({ program: spec.program });
-  passOn(child, log);
+  // Enough for a fault with its hint and code.
+  const lastLines: string[] = [];
+  passOn(child, (line) => {
+    log.info('said', { line });
+    lastLines.push(line);
+    if (lastLines.length > 3) lastLines.shift();
+  });
   const ended = new Promise<ProgramEnd>((resolve) => {
     child.once('error', (error) => {
       log.error('program-not-started', { reason: error.message });
@@ -60,6 +68,7 @@ export function startProgram(spec: ProgramSpec, parts: ProgramParts): RunningPro
   return {
     pid: child.pid,
     ended,
+    reason: () => reasonIn(lastLines),
     async stop() {
       child.kill('SIGTERM');
       const cancel = parts.clock.after(stopLimitMs, () => void child.kill('SIGKILL'));
@@ -70,15 +79,21 @@ export function startProgram(spec: ProgramSpec, parts: ProgramParts): RunningPro
 }
 
 /** What a child prints is its log: it is passed on line by line, as it is. */
-function passOn(child: ChildProcess, log: Log): void {
+function passOn(child: ChildProcess, onLine: (line: string) => void): void {
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue;
     createInterface({ input: stream }).on('line', (line) => {
-      log.info('said', { line: line.slice(0, 4_000) });
+      onLine(line.slice(0, 4_000));
     });
   }
   // A pipe to a program that just ended is no news: its end is reported by `ended`.
   child.stdin?.on('error', () => undefined);
+}
+
+/** What a command line says when it fails: the fault, its hint, its code in brackets. */
+function reasonIn(lines: readonly string[]): string | undefined {
+  const [say, , code = ''] = lines;
+  return /^\([a-z0-9-]+\)$/.test(code) ? say?.slice(0, 300) : undefined;
 }
 
 // A call, so that the compiler does not take the answer of an earlier look for this one.
@@ -89,6 +104,8 @@ function isAborted(signal: AbortSignal): boolean {
 export interface SupervisedProgram {
   /** The process that runs now. */
   readonly pid: number | undefined;
+  /** Why the last one ended, where it said so. */
+  reason(): string | undefined;
   stop(): Promise<void>;
 }
 
@@ -100,6 +117,7 @@ export function superviseProgram(
 ): SupervisedProgram {
   const stopping = new AbortController();
   let running = startProgram(spec, parts);
+  let reason: string | undefined;
   const watch = async (): Promise<void> => {
     let attempt = 0;
     for (;;) {
@@ -111,6 +129,8 @@ export function superviseProgram(
       parts.log.warn('program-ended', { program: spec.program, code: end.code, signal: end.signal });
       await sleep(parts.clock, backoffMs(attempt, parts.random.fraction(), restartBackoff), stopping.signal);
       if (isAborted(stopping.signal)) return;
+      // After the pause: what it printed at its end has arrived by then.
+      reason = running.reason();
       onRestart(end);
       running = startProgram(spec, parts);
     }
@@ -120,6 +140,7 @@ export function superviseProgram(
     get pid() {
       return running.pid;
     },
+    reason: () => reason,
     async stop() {
       stopping.abort();
       await running.stop();
@@ -136,6 +157,8 @@ export interface ReadyWait<T> {
   readonly parse: (json: unknown) => T | undefined;
   /** Ends the wait early: the program is gone. */
   readonly ended?: Promise<ProgramEnd>;
+  /** What its end is told with. */
+  readonly reason?: () => string | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -156,11 +179,16 @@ export async function awaitReadyFile<T>(wait: ReadyWait<T>): Promise<Result<T>> 
       const value = wait.parse(parsedJson(text));
       return value === undefined ? failed(processFault('ready-file-garbled', { program })) : ok(value);
     }
-    if (end !== undefined) return failed(processFault('program-ended', { program, code: end.code ?? 'none' }));
+    if (end !== undefined) return failed(endedFault(wait, end));
     await sleep(wait.clock, readyPollMs, wait.signal);
   }
   if (wait.signal?.aborted === true) return failed(processFault('program-stopped', { program }));
   return failed(processFault('program-slow', { program, seconds: Math.round(wait.limitMs / 1_000) }));
+}
+
+function endedFault({ program, reason }: Pick<ReadyWait<unknown>, 'program' | 'reason'>, { code }: ProgramEnd) {
+  const said = reason?.();
+  return processFault('program-ended', { program, code: code ?? 'none', told: said === undefined ? '' : ` ${said}` });
 }
 
 function parsedJson(text: string): unknown {

@@ -45,6 +45,7 @@ export async function startReadyProgram<T>(
   const ready = await awaitReadyFile({
     program: spec.program,
     ...{ file, parse, limitMs: readyLimitMs, clock, ended, signal },
+    reason: () => running.reason(),
   });
   if (ready.ok) return ok({ ready: ready.value, program: running });
   await running.stop();
