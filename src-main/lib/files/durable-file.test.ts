@@ -47,6 +47,16 @@ describe('a durable file', () => {
     expect([await text(), await rights(), await readdir(folder)]).toEqual(['first', 0o600, ['kept.json']]);
   });
 
+  it('that many of one process make or replace at the same time is whole, by one of them, and leaves no draft', async () => {
+    const writers = Array.from({ length: 40 }, (_, writer) => String(writer).repeat(2_000));
+    await Promise.all(writers.map((content) => makeDurable(file, content)));
+    const made = await text();
+    expect(writers).toContain(made);
+    await Promise.all(writers.map((content) => writeDurable(file, content, { isShared: true })));
+    expect(writers).toContain(await text());
+    expect(await readdir(folder)).toEqual(['kept.json']);
+  });
+
   it('that is filled appears with its last piece, and not at all after a fault', async () => {
     const fault = await fillDurable(file, async (handle) => {
       await handle.write('half');

@@ -6,9 +6,12 @@ import type { Result } from '../base/result.ts';
 export interface DurableOptions {
   /** 0600 unless told: most of what we keep is for its owner alone. */
   readonly mode?: number;
-  /** Several processes may write this file at once: each drafts under its own name. */
+  /** Several writers, of this process or of others, may write this file at once: each write has a draft of its own. */
   readonly isShared?: boolean;
 }
+
+// Writes of this process so far that have a draft of their own; with the process's number it makes the draft's name.
+let sharedDrafts = 0;
 
 /** Replaces what is there. One process writes one file once at a time: the draft's name is always the same. */
 export async function writeDurable(file: string, content: Content, options: DurableOptions = {}): Promise<void> {
@@ -48,9 +51,9 @@ export function systemCodeOf(error: unknown): string | undefined {
 
 type Content = Uint8Array | string;
 
-/** No draft stays behind but that of a crash, which the next write of the same file takes over. */
+/** No draft stays behind but that of a crash; where only one writes, the next write of the same file takes it over. */
 async function drafted<T>(file: string, options: DurableOptions, work: (draft: string) => Promise<T>): Promise<T> {
-  const own = options.isShared === true ? `.${process.pid}` : '';
+  const own = options.isShared === true ? `.${process.pid}-${++sharedDrafts}` : '';
   const draft = join(dirname(file), `.${basename(file)}${own}.draft`);
   try {
     const done = await work(draft);
