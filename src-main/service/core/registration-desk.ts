@@ -32,6 +32,9 @@ export type LookUpAnswer =
   | { readonly is: 'found'; readonly state: Record<string, unknown> }
   | { readonly is: 'challenge'; readonly authenticationKey: string };
 
+export type AdmitAnswer =
+  { readonly is: 'admitted' } | { readonly is: 'challenge'; readonly authenticationKey: string };
+
 export interface OperationView {
   readonly isDone: boolean;
   /** dps-wire 1.4. */
@@ -39,6 +42,11 @@ export interface OperationView {
 }
 
 export interface RegistrationDesk {
+  /**
+   * Whether this connection may go on, for wires that ask before the first request (a CONNECT, a SASL outcome): the
+   * claim's body is empty. The enrollment and the proof are judged as `register` judges them; nothing is written.
+   */
+  admit(claim: DeviceClaim): Promise<Result<AdmitAnswer, ServiceFault>>;
   register(claim: DeviceClaim): Promise<Result<RegisterAnswer, ServiceFault>>;
   poll(claim: DeviceClaim, operationId: string): Promise<Result<OperationView, ServiceFault>>;
   lookUp(claim: DeviceClaim): Promise<Result<LookUpAnswer, ServiceFault>>;
@@ -51,6 +59,13 @@ export interface RegistrationDesk {
 export function createRegistrationDesk(parts: RegistrationDeskParts): RegistrationDesk {
   const { store } = parts;
   return {
+    async admit(claim) {
+      const checked = checkClaim(parts, claim);
+      if (!checked.ok) return checked;
+      const attested = await attest(parts, claim);
+      if (!attested.ok) return attested;
+      return ok(attested.value.is === 'challenge' ? attested.value : { is: 'admitted' });
+    },
     async register(claim) {
       const checked = checkClaim(parts, claim);
       if (!checked.ok) return checked;

@@ -4,13 +4,13 @@ import { isoTime } from '../../lib/base/host.ts';
 import { allocationView, linkedHubRequest, type RegistrationRow } from '../../lib/dps/control-client.ts';
 import { wireTime } from '../../lib/dps/wire.ts';
 import type { WebReply, WebRequest } from '../../lib/listen/https-server.ts';
+import type { ErrorParts } from '../core/error-body.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { HubDesk } from '../core/hub-desk.ts';
 import type { AccessRight, Registration } from '../core/records.ts';
 import type { RegistrationDesk } from '../core/registration-desk.ts';
 import { route, type Route } from './routes.ts';
 import { afterOf, continuationOf, emptyReply, guarded, jsonReply } from './service-api.ts';
-import type { ErrorParts } from './wire-error.ts';
 
 export interface ControlApiParts extends ErrorParts {
   readonly hubs: HubDesk;

@@ -3,10 +3,11 @@ import { ok, type Result } from '../../lib/base/result.ts';
 import { deviceRegistration } from '../../lib/dps/wire.ts';
 import type { WebReply } from '../../lib/listen/https-server.ts';
 import type { DeviceClaim } from '../core/attestation.ts';
+import type { ErrorParts } from '../core/error-body.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { RegistrationDesk } from '../core/registration-desk.ts';
 import { route, type Route, type RoutedRequest } from './routes.ts';
-import { errorReply, jsonHeaders, type ErrorParts } from './wire-error.ts';
+import { errorReply, jsonHeaders } from './wire-error.ts';
 
 export interface DeviceApiParts extends ErrorParts {
   readonly registrations: RegistrationDesk;

@@ -4,12 +4,13 @@ import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { bulkModes } from '../../lib/dps/wire.ts';
 import type { WebReply, WebRequest } from '../../lib/listen/https-server.ts';
 import { preconditionOf, type EnrollmentDesk } from '../core/enrollment-desk.ts';
+import { errorCodes, type ErrorParts } from '../core/error-body.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { PageOf, PageSlice } from '../core/ports.ts';
 import { keyOf, type AccessRight, type EnrollmentKind } from '../core/records.ts';
 import { registrationToWire, type RegistrationDesk } from '../core/registration-desk.ts';
 import { route, type Handler, type Route, type RoutedRequest } from './routes.ts';
-import { errorCodes, errorReply, jsonHeaders, type ErrorParts } from './wire-error.ts';
+import { errorReply, jsonHeaders } from './wire-error.ts';
 
 export interface ServiceApiParts extends ErrorParts {
   readonly enrollments: EnrollmentDesk;

@@ -1,0 +1,45 @@
+/** The core's refusals in the words of every wire: one number and one JSON body (dps-wire 1.9). */
+import type { Clock } from '../../lib/base/clock.ts';
+import { isoTime } from '../../lib/base/host.ts';
+import type { Random } from '../../lib/base/random.ts';
+import { wireTime } from '../../lib/dps/wire.ts';
+import type { ServiceFault, ServiceFaultCode } from './faults.ts';
+
+/** `errorCode / 1000` is the status; 401002 and 404201 are the real service's, the others in its style. */
+export const errorCodes = {
+  unauthorized: 401_002,
+  'not-allowed': 401_003,
+  invalid: 400_001,
+  'not-found': 404_201,
+  exists: 409_201,
+  'etag-mismatch': 412_001,
+  'custom-without-definition': 400_004,
+  'hub-refused': 400_211,
+  'store-failed': 503_001,
+} satisfies Record<ServiceFaultCode, number>;
+
+export interface ErrorParts {
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface ErrorBody {
+  /** As HTTP counts: the other wires use the same numbers. */
+  readonly status: number;
+  readonly errorCode: number;
+  /** dps-wire 1.9. */
+  readonly json: Readonly<Record<string, unknown>>;
+}
+
+export function errorBodyOf(parts: ErrorParts, fault: ServiceFault): ErrorBody {
+  return errorBody(parts, errorCodes[fault.code], fault.say);
+}
+
+export function errorBody(parts: ErrorParts, errorCode: number, message: string): ErrorBody {
+  const timestampUtc = wireTime(isoTime(parts.clock.nowMs()));
+  return {
+    status: Math.floor(errorCode / 1_000),
+    errorCode,
+    json: { errorCode, trackingId: parts.random.uuid(), message, timestampUtc },
+  };
+}
