@@ -28,6 +28,7 @@ const verbs = {
   test: script('scripts/test.mjs', 'headless'),
   check: script('scripts/test.mjs', 'headless'),
   bench: script('test/bench/main.ts', 'headless'),
+  soak: script('test/soak/main.ts', 'headless'),
 };
 
 // Our programs are not told apart by where Node lies, but their children start `node` by name.

@@ -1,0 +1,45 @@
+/** `npm run soak [-- NAME...] [--seed N] [--scale N] [--json FILE]`: the long runs that no change waits for. */
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { systemRandom } from '../../src-main/lib/base/host.ts';
+import { must } from '../../src-main/lib/base/result.ts';
+import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
+import { parsers } from './parsers.soak.ts';
+import { runSoak, table, type Soak, type SoakOutcome } from './runner.ts';
+
+const soaks: readonly Soak[] = [parsers];
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { seed: { type: 'string' }, scale: { type: 'string', default: '1' }, json: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.find((name) => !soaks.some((one) => one.name === name));
+  if (unknown !== undefined) {
+    process.stderr.write(`There is no soak run ${unknown}. There are: ${soaks.map((one) => one.name).join(', ')}.\n`);
+    return 2;
+  }
+  const seed = values.seed === undefined ? Math.floor(systemRandom.fraction() * 2 ** 31) : Number(values.seed);
+  const scale = Number(values.scale);
+  if (!Number.isInteger(seed) || !(scale > 0)) {
+    process.stderr.write('--seed takes a whole number and --scale a number above 0.\n');
+    return 2;
+  }
+  process.stdout.write(`seed ${seed} (the same run again: npm run soak -- --seed ${seed})\n`);
+  const block = must(claimLoopbackBlock());
+  const outcomes: SoakOutcome[] = [];
+  for (const soak of soaks.filter((one) => positionals.length === 0 || positionals.includes(one.name))) {
+    const say = (line: string): void => void process.stderr.write(`${soak.name}: ${line}\n`);
+    const outcome = await runSoak(soak, { seed, scale, block, say });
+    process.stdout.write(`${table(outcome)}\n`);
+    outcomes.push(outcome);
+  }
+  block.release();
+  const broken = outcomes.filter((outcome) => outcome.broke !== undefined);
+  process.stdout.write(`\n${outcomes.length - broken.length} held, ${broken.length} broke (seed ${seed})\n`);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ seed, scale, outcomes }, null, 2)}\n`);
+  return broken.length === 0 ? 0 : 1;
+}
+
+// What a library may still hold must not keep the program.
+process.exit(await main());
