@@ -17,6 +17,7 @@ import {
 import { removeReadyFile, writeReadyFile } from '../lib/process/ready-file.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { claimFile, type FileClaim } from '../lib/sqlite/file-claim.ts';
+import type { TlsKeyKind } from '../lib/x509/tls-authority.ts';
 import { programFile, type ProgramName } from './program-file.ts';
 import { linkOwnHubs } from './service-hubs.ts';
 import { choosePlace, type Ports, type ServicePlace } from './service-place.ts';
@@ -30,6 +31,7 @@ export interface ServiceRunOptions {
   readonly ports: Partial<Ports>;
   readonly hubs: number;
   readonly retryAfterS: number;
+  readonly tlsKey: TlsKeyKind;
 }
 
 const portsShape = z.object({ https: z.int(), mqtts: z.int(), amqps: z.int() });
@@ -131,7 +133,7 @@ async function startBoth(
   const { https, mqtts, amqps } = place.ports;
   const common = [
     ...['--https', String(https), '--mqtts', String(mqtts), '--amqps', String(amqps)],
-    ...['--tls-dir', join(dataFolder, 'tls')],
+    ...['--tls-dir', join(dataFolder, 'tls'), '--tls-key', options.tlsKey],
   ];
   const hubs: StartRequest<z.output<typeof hubsReady>> = {
     program: 'hub',

@@ -1,6 +1,7 @@
 /** `benchline service`: without a word it runs the service with its hubs; with one it asks a running service. */
 import { resolve } from 'node:path';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { tlsKeyKinds, type TlsKeyKind } from '../lib/x509/tls-authority.ts';
 import { ipAddress, parseOptions, wholeNumber, type ParsedOptions } from './options.ts';
 import { serviceCalls, type ServiceCall } from './service-calls.ts';
 import { callOptions, type CallOption } from './service-options.ts';
@@ -19,6 +20,7 @@ const runOptions = [
   'amqps',
   'hubs',
   'retry-after',
+  'tls-key',
 ] as const;
 type RunOption = (typeof runOptions)[number];
 
@@ -28,7 +30,7 @@ const defaultRetryAfterS = 3; // what the real service says (dps-wire section 1.
 
 const usage = [
   'benchline service --data DIR [--ready-file FILE] [--listen ADDR] [--hub-listen ADDR] [--hubs N]',
-  '                  [--https N --mqtts N --amqps N] [--retry-after SECONDS]',
+  '                  [--https N --mqtts N --amqps N] [--retry-after SECONDS] [--tls-key rsa|p256]',
   `  runs the provisioning service with its virtual hubs, on ${defaultAddress} unless told otherwise`,
   '',
   'benchline service WORD ... (--data DIR | --ready-file FILE | --connection-string CS --ca FILE) [--json]',
@@ -71,6 +73,8 @@ function runOptionsOf({ values, words }: ParsedOptions<RunOption>): Result<Servi
   if (!listen.ok) return listen;
   const hubListen = ipAddress('hub-listen', values['hub-listen']);
   if (!hubListen.ok) return hubListen;
+  const tlsKey = tlsKeyOf(values['tls-key']);
+  if (!tlsKey.ok) return tlsKey;
   const dataFolder = resolve(values.data);
   return ok({
     dataFolder,
@@ -80,7 +84,14 @@ function runOptionsOf({ values, words }: ParsedOptions<RunOption>): Result<Servi
     ports: ports.value,
     hubs: hubs.value ?? defaultHubs,
     retryAfterS: retryAfter.value ?? defaultRetryAfterS,
+    tlsKey: tlsKey.value,
   });
+}
+
+function tlsKeyOf(value = 'rsa'): Result<TlsKeyKind> {
+  const tlsKey = tlsKeyKinds.find((kind) => kind === value);
+  if (tlsKey !== undefined) return ok(tlsKey);
+  return failed(cliFault('option-wrong', { option: '--tls-key', value, wanted: 'rsa or p256' }));
 }
 
 function portsOf(values: Readonly<Partial<Record<RunOption, string>>>): Result<Partial<Ports>> {

@@ -5,7 +5,7 @@ import { ok, type Result } from '../lib/base/result.ts';
 import { listenHttps, type WebRefusal } from '../lib/listen/https-server.ts';
 import type { TlsPeer } from '../lib/listen/tls-peer.ts';
 import { listenTls, type Listener } from '../lib/listen/tls-server.ts';
-import type { TlsAuthority } from '../lib/x509/tls-authority.ts';
+import type { TlsAuthority, TlsKeyKind } from '../lib/x509/tls-authority.ts';
 import type { Hub } from './hub.ts';
 import type { HubPlace, HubPorts } from './options.ts';
 import { refusalReply } from './registry-api.ts';
@@ -14,6 +14,8 @@ export interface DoorParts {
   readonly place: HubPlace;
   readonly ports: HubPorts;
   readonly authority: TlsAuthority;
+  /** RSA when left out. */
+  readonly tlsKey?: TlsKeyKind;
   readonly log: Log;
   /** The hub that was meant: by TLS server name where there is one, else this address's own. */
   readonly hubFor: (peer: TlsPeer) => Hub;
@@ -29,6 +31,7 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
     commonName: place.hostName,
     dnsNames: isIPv4(place.hostName) ? [] : [place.hostName],
     ipAddresses: [place.address],
+    key: parts.tlsKey ?? 'rsa',
   });
   if (!credential.ok) return credential;
   const https = await listenHttps({

@@ -61,6 +61,7 @@ async function openHubs(options: HubOptions, database: HubDatabase, log: Log): P
       place,
       ports: options.ports,
       authority: authority.value,
+      tlsKey: options.tlsKey,
       log: log.with({ hub: place.hostName }),
       hubFor: (peer) => meant(hubs, peer.serverName, at),
     });

@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net';
 import { parseArgs } from 'node:util';
 import { faultMaker } from '../lib/base/fault.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { tlsKeyKinds, type TlsKeyKind } from '../lib/x509/tls-authority.ts';
 
 const hubOptionFault = faultMaker({
   'hub-option-missing': { say: 'The hub program needs --{option}.', hint: 'Start it by: benchline service' },
@@ -29,15 +30,27 @@ export interface HubOptions {
   readonly readyFile: string;
   readonly ports: HubPorts;
   readonly places: readonly HubPlace[];
+  readonly tlsKey: TlsKeyKind;
 }
 
 const maxHubs = 50; // as many as one provisioning service may be linked to (dps-wire section 8.4)
 
-const strings = ['data', 'hubs', 'listen', 'https', 'mqtts', 'amqps', 'tls-dir', 'ready-file', 'host-names'] as const;
+const strings = [
+  'data',
+  'hubs',
+  'listen',
+  'https',
+  'mqtts',
+  'amqps',
+  'tls-dir',
+  'ready-file',
+  'host-names',
+  'tls-key',
+] as const;
 type OptionName = (typeof strings)[number];
 type Given = Readonly<Partial<Record<OptionName, string>>>;
 
-const usual: Given = { hubs: '2', https: '443', mqtts: '8883', amqps: '5671' };
+const usual: Given = { hubs: '2', https: '443', mqtts: '8883', amqps: '5671', 'tls-key': 'rsa' };
 
 export function parseHubOptions(args: readonly string[]): Result<HubOptions> {
   let given: Given;
@@ -57,7 +70,9 @@ export function parseHubOptions(args: readonly string[]): Result<HubOptions> {
   if (!ports.ok) return ports;
   const places = parsePlaces(given, listen);
   if (!places.ok) return places;
-  return ok({ dataFolder: data, tlsFolder, readyFile, ports: ports.value, places: places.value });
+  const tlsKey = tlsKeyKinds.find((kind) => kind === given['tls-key']);
+  if (tlsKey === undefined) return wrong('tls-key', given['tls-key'] ?? '', 'rsa or p256');
+  return ok({ dataFolder: data, tlsFolder, readyFile, ports: ports.value, places: places.value, tlsKey });
 }
 
 function parsePorts(given: Given): Result<HubPorts> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { faultMaker } from '../lib/base/fault.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { tlsKeyKinds, type TlsKeyKind } from '../lib/x509/tls-authority.ts';
 
 const serviceOptionFault = faultMaker({
   'service-option-missing': { say: 'The service program needs --{option}.', hint: 'Start it by: benchline service' },
@@ -31,6 +32,7 @@ export interface ServiceOptions {
   /** Connection strings. */
   readonly linkHubs: readonly string[];
   readonly retryAfterS: number;
+  readonly tlsKey: TlsKeyKind;
 }
 
 const strings = [
@@ -43,12 +45,13 @@ const strings = [
   'mqtts',
   'amqps',
   'retry-after',
+  'tls-key',
 ] as const;
 type OptionName = (typeof strings)[number];
 type Given = Readonly<Partial<Record<OptionName, string>>> & { readonly 'link-hub'?: readonly string[] };
 
 // dps-wire 1.6: the real service says 3. One client takes 2 to 5, another 1 to 300 (1.10).
-const usual = { listen: '127.0.0.1', https: '443', mqtts: '8883', amqps: '5671', 'retry-after': '3' };
+const usual = { listen: '127.0.0.1', https: '443', mqtts: '8883', amqps: '5671', 'retry-after': '3', 'tls-key': 'rsa' };
 
 export function parseServiceOptions(args: readonly string[]): Result<ServiceOptions> {
   const read = givenOptions(args);
@@ -64,9 +67,12 @@ export function parseServiceOptions(args: readonly string[]): Result<ServiceOpti
   if (!ports.ok) return ports;
   const retryAfterS = Number(given['retry-after']);
   if (!isRetryAfter(retryAfterS)) return wrong('retry-after', given['retry-after'], 'seconds from 1 to 300');
+  const tlsKey = tlsKeyKinds.find((kind) => kind === given['tls-key']);
+  if (tlsKey === undefined) return wrong('tls-key', given['tls-key'], 'rsa or p256');
   const tlsFolder = given['tls-dir'] ?? join(data, 'tls');
   const linkHubs = given['link-hub'] ?? [];
-  return ok({ dataFolder: data, tlsFolder, readyFile, listen, hostName, ports: ports.value, linkHubs, retryAfterS });
+  const place = { dataFolder: data, tlsFolder, readyFile, listen, hostName, ports: ports.value };
+  return ok({ ...place, linkHubs, retryAfterS, tlsKey });
 }
 
 // One client drops a wait outside of this and asks every second (dps-wire 1.10).

@@ -19,6 +19,15 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
+it('takes a server key of two kinds, RSA when it is told none', () => {
+  const needed = ['--data', folder, '--ready-file', join(folder, 'ready.json')];
+  expect(must(parseServiceOptions(needed)).tlsKey).toBe('rsa');
+  expect(must(parseServiceOptions([...needed, '--tls-key', 'p256'])).tlsKey).toBe('p256');
+  expect(parseServiceOptions([...needed, '--tls-key', 'dsa'])).toMatchObject({
+    fault: { code: 'service-option-wrong' },
+  });
+});
+
 describe('a service without a place for its records', () => {
   it('does not start on a file, and says so', async () => {
     const file = join(folder, 'file');

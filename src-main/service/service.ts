@@ -105,6 +105,7 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
     commonName: options.hostName,
     dnsNames: isAddress ? [] : [options.hostName],
     ipAddresses: [...new Set(isAddress ? [options.listen, options.hostName] : [options.listen])],
+    key: options.tlsKey,
   });
   const door = credential.ok
     ? await listenHttps({ ...doorOf(options, front, parts.log), credential: credential.value })

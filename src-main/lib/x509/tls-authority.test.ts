@@ -53,6 +53,18 @@ it('issues anew when the names change or the end comes near', async () => {
   expect(must(await aged.serverCredential({ ...names, ipAddresses: ['127.9.1.2'] }))).not.toEqual(moved);
 });
 
+it('has a server key of the kind it is asked for, and issues anew when the kind changes', async () => {
+  const authority = must(await loadOrCreateTlsAuthority(folder, parts));
+  const kinds: (string | undefined)[] = [];
+  for (const key of ['rsa', 'p256', 'p256'] as const) {
+    const { certificatePem } = must(await authority.serverCredential({ ...names, key }));
+    kinds.push(new X509Certificate(certificatePem).publicKey.asymmetricKeyType);
+  }
+  expect(kinds).toEqual(['rsa', 'ec', 'ec']);
+  const kept = must(await authority.serverCredential({ ...names, key: 'p256' }));
+  expect(must(await authority.serverCredential({ ...names, key: 'p256' }))).toEqual(kept);
+});
+
 it('never replaces a damaged authority by itself', async () => {
   writeFileSync(join(folder, 'ca-key.pem'), 'gone');
   expect(await loadOrCreateTlsAuthority(folder, parts)).toMatchObject({ fault: { code: 'tls-file-damaged' } });

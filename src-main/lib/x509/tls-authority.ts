@@ -16,6 +16,7 @@ import type { X509Parts } from './certificate-writer.ts';
 import { dayMs } from './certificate-writer.ts';
 import { privateKeyToPem, signingKeyFromPem } from './keys.ts';
 import { certificatesFromPem, certificatesToPem } from './pem.ts';
+import type { KeyAlgorithm } from './types.ts';
 
 const tlsStoreFault = faultMaker({
   'tls-folder-unusable': {
@@ -36,12 +37,18 @@ export interface TlsCredential {
   readonly privateKeyPem: string;
 }
 
+/** What kinds of server key there are; what a service takes as `--tls-key`. */
+export const tlsKeyKinds = ['rsa', 'p256'] as const;
+export type TlsKeyKind = (typeof tlsKeyKinds)[number];
+
 export interface TlsServerNames {
   /** Kebab-case: the name of its files. */
   readonly slug: string;
   readonly commonName: string;
   readonly dnsNames: readonly string[];
   readonly ipAddresses: readonly string[];
+  /** RSA when left out: for the widest client support (dps-wire 5.1). */
+  readonly key?: TlsKeyKind;
 }
 
 export interface TlsAuthority {
@@ -100,19 +107,21 @@ async function serverCredential(request: ServerRequest): Promise<Result<TlsCrede
   const kept = await textOf(request.file);
   if (kept !== undefined && stillServes(kept, request)) return ok(splitFile(kept));
   const { names, issuer, parts } = request;
-  // dps-wire 5.1: an RSA key, for the widest client support.
-  const terms = { algorithm: 'rsa2048', validityDays: serverDays } as const;
+  const terms = { algorithm: keyAlgorithms[names.key ?? 'rsa'], validityDays: serverDays } as const;
   const made = await createServerCertificate({ ...names, ...terms }, issuer, parts);
   if (!made.ok) return made;
   await replaceFile(request.file, oneFile(made.value), 0o600);
   return ok(splitFile(oneFile(made.value)));
 }
 
+const keyAlgorithms = { rsa: 'rsa2048', p256: 'p256' } as const satisfies Record<TlsKeyKind, KeyAlgorithm>;
+
 function stillServes(text: string, request: ServerRequest): boolean {
   const [leaf, issuer] = certificatesFromPem(text);
   const read = leaf === undefined ? undefined : readCertificate(leaf);
   if (leaf === undefined || issuer === undefined || read?.ok !== true) return false;
   if (Buffer.compare(issuer, request.issuer.certificate) !== 0) return false;
+  if (read.value.keyFacts.algorithm !== keyAlgorithms[request.names.key ?? 'rsa']) return false;
   if (read.value.notAfterMs - request.parts.clock.nowMs() < renewBeforeMs) return false;
   const certificate = new X509Certificate(leaf);
   return (
