@@ -1,4 +1,5 @@
 /** The HTTPS listener: fastify for the protocol and its bounds, one handler for everything that is asked. */
+import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -13,7 +14,9 @@ import {
   type ListenAddress,
   type Listener,
   type ServerCredential,
+  waitingConnections,
 } from './tls-server.ts';
+import { asksForWebSocket, openWebSocketDoor, type WebSocketDoor } from './web-socket-door.ts';
 
 export interface WebRequest {
   readonly method: string;
@@ -43,6 +46,8 @@ export interface HttpsServerOptions extends ListenAddress {
   readonly log: Log;
   answer(request: WebRequest): WebReply | Promise<WebReply>;
   refuse(refusal: WebRefusal): WebReply;
+  /** Without one, a request that offers to upgrade is answered like any other. */
+  readonly webSocket?: WebSocketDoor;
 }
 
 // A device on a slow line still sends its 2 kB within this; nobody may hold a connection with half a request.
@@ -52,7 +57,11 @@ const keepAliveTimeoutMs = 30_000;
 
 export async function listenHttps(options: HttpsServerOptions): Promise<Result<Listener>> {
   const app = fastify({
-    https: { ...tlsServerOptions(options.credential), maxHeaderSize: 16_384 },
+    https: {
+      ...tlsServerOptions(options.credential),
+      maxHeaderSize: 16_384,
+      shouldUpgradeCallback: (request: IncomingMessage) => options.webSocket !== undefined && asksForWebSocket(request),
+    },
     bodyLimit: options.maxBodyBytes,
     requestTimeout: requestTimeoutMs,
     keepAliveTimeout: keepAliveTimeoutMs,
@@ -74,6 +83,8 @@ export async function listenHttps(options: HttpsServerOptions): Promise<Result<L
     done(null, body);
   });
   const peers = new WeakMap<Socket, TlsPeer>();
+  const { webSocket } = options;
+  const webSockets = webSocket && openWebSocketDoor(app.server, webSocket, (request) => peerOf(request.socket, peers));
   app.setNotFoundHandler(async (request, reply) => {
     send(reply, await options.answer(webRequestOf(request, peers)));
     return reply;
@@ -84,12 +95,20 @@ export async function listenHttps(options: HttpsServerOptions): Promise<Result<L
     send(reply, options.refuse(refusal));
   });
   try {
-    await app.listen({ host: options.host, port: options.port });
+    await app.listen({ host: options.host, port: options.port, backlog: waitingConnections });
   } catch (error) {
     await app.close();
     return failed(faultOfListen(error instanceof Error ? error : new Error('unknown'), options));
   }
-  return ok({ port: portOf(app.server.address()), close: () => app.close() });
+  return ok({
+    port: portOf(app.server.address()),
+    async close() {
+      const closed = app.close();
+      // those are no requests any more: fastify does not end them
+      webSockets?.close();
+      await closed;
+    },
+  });
 }
 
 function refusalOf(status: number | undefined): WebRefusal {

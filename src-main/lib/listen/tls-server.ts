@@ -6,6 +6,7 @@ import { constants } from 'node:crypto';
 import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import { ok, failed, type Result } from '../base/result.ts';
 import { faultOfListen } from './faults.ts';
+import { connectionsWithin, openFileLimit } from './open-files.ts';
 import { tlsPeerOf, type TlsPeer } from './tls-peer.ts';
 
 /** What a listener shows: its certificate with its issuer's, and its key. */
@@ -30,8 +31,11 @@ export interface Listener {
 // Small devices need seconds for RSA; nobody may hold a half-open connection for longer.
 const handshakeTimeoutMs = 30_000;
 
-// Per listener: below the usual limit of 1,024 open files of a user's process, with two listeners beside it.
-export const maxTlsConnections = 400;
+/** Per listener; WebSockets count on the listener that they came in by. */
+export const maxTlsConnections = connectionsWithin(openFileLimit());
+
+// Devices of a hall that boot at once knock at once; the system cuts it to its own limit (net.core.somaxconn).
+export const waitingConnections = 4_096;
 
 export function tlsServerOptions(credential: ServerCredential): TlsOptions {
   return {
@@ -68,7 +72,7 @@ export async function listenTls(options: TlsListenerOptions): Promise<Result<Lis
       resolve(failed(faultOfListen(error, options)));
     };
     server.once('error', refuse);
-    server.listen({ host: options.host, port: options.port }, () => {
+    server.listen({ host: options.host, port: options.port, backlog: waitingConnections }, () => {
       server.off('error', refuse);
       // After this, an error is one failed accept (no file handles left): the listener goes on.
       server.on('error', () => undefined);
