@@ -61,9 +61,10 @@ const offlineLimitMs = 20_000;
 
 export async function runHeadless(job: HeadlessJob): Promise<Result<HeadlessResult>> {
   const startedMs = job.clock.monotonicMs();
+  job.say(`starting the service, its hubs and ${counted(job.units, 'virtual unit')}`);
   const up = await untilReady(job);
   if (!up.ok) return up;
-  job.say(`${up.value.target.name} is online; ${job.units} virtual units are plugged in`);
+  job.say(`${up.value.target.name} is online; ${counted(job.units, 'virtual unit')} plugged in`);
   const scanned = await job.station.call('bench.scanVirtual', {});
   if (!scanned.ok) return scanned;
   const limitMs = baseLimitMs + perUnitLimitMs * job.units;
@@ -192,6 +193,10 @@ async function summary(job: HeadlessJob, units: readonly UnitView[], seconds: nu
     seconds: Math.round(seconds * 10) / 10,
     tpm: job.tpm,
   });
+}
+
+export function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 /** All of them passed, and all of them arrived. */

@@ -3,10 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Fault } from '../lib/base/fault.ts';
 import { systemClock } from '../lib/base/host.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import { systemCodeOf } from '../lib/files/durable-file.ts';
-import { type HeadlessResult, isComplete, runHeadless } from './headless.ts';
+import { counted, type HeadlessResult, isComplete, runHeadless } from './headless.ts';
 import { ipAddress, parseOptions, wholeNumber } from './options.ts';
 import { programFile } from './program-file.ts';
 import { tryResultFile, writeResultFile } from './result-file.ts';
@@ -118,12 +119,9 @@ async function withFolder(options: StartOptions, output: Output): Promise<number
   const folder = options.data === undefined ? await throwAwayFolder() : ok(options.data);
   if (!folder.ok) return failWith(folder.fault, output);
   const data = folder.value;
-  const result = await job(options, data, output);
-  if (!result.ok) {
-    const code = failWith(result.fault, output);
-    if (options.data === undefined) output.warn(`What was done so far is kept in ${data}.`);
-    return code;
-  }
+  const stop = { isAsked: false };
+  const result = await job(options, data, output, stop);
+  if (!result.ok) return stop.isAsked ? stopped(options, data, output) : broken(options, data, result.fault, output);
   report(result.value, output);
   const written = jsonFile === undefined ? ok() : await writeResultFile(jsonFile, result.value);
   const isDone = isComplete(result.value);
@@ -131,6 +129,18 @@ async function withFolder(options: StartOptions, output: Output): Promise<number
   else output.say(`Data folder: ${data}`);
   if (!written.ok) return failWith(written.fault, output);
   return isDone ? exitCodes.done : exitCodes.failed;
+}
+
+async function stopped({ data: named }: StartOptions, folder: string, output: Output): Promise<number> {
+  output.warn('Stopped before the job was done.');
+  if (named === undefined) await rm(folder, { recursive: true, force: true });
+  return exitCodes.failed;
+}
+
+function broken({ data: named }: StartOptions, folder: string, fault: Fault, output: Output): number {
+  const code = failWith(fault, output);
+  if (named === undefined) output.warn(`What was done so far is kept in ${folder}.`);
+  return code;
 }
 
 async function throwAwayFolder(): Promise<Result<string>> {
@@ -143,7 +153,17 @@ async function throwAwayFolder(): Promise<Result<string>> {
   }
 }
 
-async function job(options: StartOptions, data: string, output: Output): Promise<Result<HeadlessResult>> {
+/** What a person who stops the job is told of it. */
+interface StopRequest {
+  isAsked: boolean;
+}
+
+async function job(
+  options: StartOptions,
+  data: string,
+  output: Output,
+  stop: StopRequest,
+): Promise<Result<HeadlessResult>> {
   const lastLines: string[] = [];
   const station = startStation({
     command: process.execPath,
@@ -155,7 +175,10 @@ async function job(options: StartOptions, data: string, output: Output): Promise
       if (lastLines.length > 40) lastLines.shift();
     },
   });
-  const stopNow = (): void => void station.stop();
+  const stopNow = (): void => {
+    stop.isAsked = true;
+    void station.stop();
+  };
   process.once('SIGINT', stopNow);
   process.once('SIGTERM', stopNow);
   const { units, tpm } = options;
@@ -177,7 +200,7 @@ function report(result: HeadlessResult, output: Output): void {
   const hubs = Object.entries(result.assigned).map(([hub, count]) => `${hub}: ${count}`);
   output.say('');
   output.say(
-    `${result.units} units: ${result.passed} passed, ${result.failed} failed; ${result.enrolled} enrolled, ` +
+    `${counted(result.units, 'unit')}: ${result.passed} passed, ${result.failed} failed; ${result.enrolled} enrolled, ` +
       `${result.registered} registered, ${result.seen} seen in their hubs; ${result.parked} parked, ` +
       `${result.duplicates} duplicates`,
   );

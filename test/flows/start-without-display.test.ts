@@ -1,5 +1,7 @@
-/** What a user sees who starts a program where it cannot run, or asks what it takes. */
-import { spawnSync } from 'node:child_process';
+/** What a user sees who starts a program where it cannot run, stops it at once, or asks what it takes. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
@@ -32,5 +34,29 @@ describe('a program that is asked for help', () => {
     const { code, said } = run(['src-main/cli.ts', program, '--help']);
     expect(code, said).toBe(0);
     expect(said).toContain(option);
+  });
+});
+
+describe('a headless start that is stopped', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('by %s says so and leaves no throw-away folder', async (signal) => {
+    const folder = mkdtempSync(join(tmpdir(), 'stopped-start-'));
+    const words = ['src-main/cli.ts', 'start', '--headless', '--units', '1', '--tpm', 'software'];
+    const child = spawn(process.execPath, words, { cwd: root, env: { ...process.env, TMPDIR: folder } });
+    let said = '';
+    const code = await new Promise((resolve) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on('data', (piece: Buffer) => {
+          const isFirst = said === '';
+          said += piece.toString();
+          if (isFirst) child.kill(signal);
+        });
+      }
+      child.once('close', resolve);
+    });
+    const left = readdirSync(folder).filter((name) => /^benchline-\w{6}$/.test(name));
+    rmSync(folder, { recursive: true });
+    expect([code, left], said).toEqual([1, []]);
+    expect(said).toContain('starting the service, its hubs and 1 virtual unit\n');
+    expect(said).toContain('Stopped before the job was done.');
   });
 });
