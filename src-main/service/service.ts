@@ -13,6 +13,7 @@ import { listenHttps, type WebRefusal, type WebRequest } from '../lib/listen/htt
 import { openDatabase } from '../lib/sqlite/database.ts';
 import { loadOrCreateTlsAuthority, type TlsAuthority } from '../lib/x509/tls-authority.ts';
 import { checkAccess, freshIdentity } from './core/access.ts';
+import { createAttemptLimits, withAttemptLimits } from './core/attempt-limits.ts';
 import { createEnrollmentDesk } from './core/enrollment-desk.ts';
 import { serviceFault } from './core/faults.ts';
 import { createHubDesk, hubFrom } from './core/hub-desk.ts';
@@ -150,13 +151,16 @@ function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts):
     ...parts,
     retryAfterS: options.retryAfterS,
     enrollments: createEnrollmentDesk({ ...parts, store }),
-    registrations: createRegistrationDesk({
-      ...parts,
-      idScope: identity.idScope,
-      store,
-      challenges: createTpmChallenges(parts.clock),
-      onStarted: own.onStarted,
-    }),
+    registrations: withAttemptLimits(
+      createRegistrationDesk({
+        ...parts,
+        idScope: identity.idScope,
+        store,
+        challenges: createTpmChallenges(parts.clock),
+        onStarted: own.onStarted,
+      }),
+      createAttemptLimits(parts.clock),
+    ),
     hubs: createHubDesk({ store, hubs }),
     allowed: (request, right) =>
       checkAccess(

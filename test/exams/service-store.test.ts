@@ -63,6 +63,8 @@ const operation = (id: string, registrationId: string, more: Partial<NewOperatio
   registrationKey: registrationId.toLowerCase(),
   proof: { kind: 'tpm', key: 'AAA=' },
   plan: assign('hub-a', registrationId),
+  payload: undefined,
+  issuedChain: undefined,
   hubKeyBlob: `blob-${id}`,
   groupId: undefined,
   etag: `etag-${id}`,

@@ -23,6 +23,10 @@ export interface DeviceClaim {
   readonly authorization: string | undefined;
   /** DER; the first is the one whose key TLS has proven, the rest is a set. */
   readonly certificates: readonly Uint8Array[];
+  /** As the device sent it, on whichever wire; undefined when it sent none. */
+  readonly apiVersion: string | undefined;
+  /** The remote address: wrong credentials are counted by it (attempt-limits.ts). */
+  readonly source: string;
 }
 
 export type Attested =

@@ -15,6 +15,7 @@ export const errorCodes = {
   'etag-mismatch': 412_001,
   'custom-without-definition': 400_004,
   'hub-refused': 400_211,
+  throttled: 429_001,
   'store-failed': 503_001,
 } satisfies Record<ServiceFaultCode, number>;
 
@@ -29,10 +30,14 @@ export interface ErrorBody {
   readonly errorCode: number;
   /** dps-wire 1.9. */
   readonly json: Readonly<Record<string, unknown>>;
+  /** Whole seconds until the next try, for the wire's own `retry-after`; with a throttled caller. */
+  readonly retryAfterS?: number;
 }
 
 export function errorBodyOf(parts: ErrorParts, fault: ServiceFault): ErrorBody {
-  return errorBody(parts, errorCodes[fault.code], fault.say);
+  const body = errorBody(parts, errorCodes[fault.code], fault.say);
+  const retryAfterS = fault.detail?.['retryAfterS'];
+  return typeof retryAfterS === 'number' ? { ...body, retryAfterS } : body;
 }
 
 export function errorBody(parts: ErrorParts, errorCode: number, message: string): ErrorBody {

@@ -13,6 +13,10 @@ export const serviceFault = faultMaker({
     hint: 'Add the definition or choose another policy.',
   },
   'hub-refused': { say: 'The hub {hub} cannot be linked: {reason}', hint: 'Check its connection string.' },
+  throttled: {
+    say: 'Too many wrong credentials came from here.',
+    hint: 'Correct the credential and try again after {retryAfterS} seconds.',
+  },
   'store-failed': { say: 'The service cannot keep its records: {reason}', hint: 'Look at the disk of the service.' },
 });
 

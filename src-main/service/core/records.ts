@@ -118,6 +118,10 @@ export interface Operation {
   /** TPM: the blob with the hub's key, base64; only that TPM can open it. */
   readonly hubKeyBlob: string | undefined;
   readonly groupId: string | undefined;
+  /** JSON that the device sent along, for its allocation. */
+  readonly payload: unknown;
+  /** Base64 of DER, leaf first: the certificate issued for the device's request. */
+  readonly issuedChain: readonly string[] | undefined;
   readonly outcome: RegistrationOutcome | undefined;
   /** How often its hub could not be written. */
   readonly attempts: number;

@@ -147,6 +147,8 @@ async function start(
       registrationId,
       proof: proofOf(attested),
       ...planned.value,
+      payload: claim.body.payload,
+      issuedChain: undefined,
       groupId: enrollment.kind === 'group' ? enrollment.id : undefined,
       etag: parts.random.uuid(),
       createdMs: parts.clock.nowMs(),

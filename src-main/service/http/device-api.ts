@@ -70,5 +70,7 @@ function claimOf(routed: RoutedRequest, json: unknown): Result<DeviceClaim, Serv
     body: body.data,
     authorization: request.header('authorization'),
     certificates: request.peer.certificates,
+    apiVersion: request.query.get('api-version') ?? undefined,
+    source: request.peer.remoteAddress,
   });
 }

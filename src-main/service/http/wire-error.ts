@@ -14,6 +14,8 @@ export function plainError(parts: ErrorParts, errorCode: number, message: string
   return replyOf(errorBody(parts, errorCode, message));
 }
 
-function replyOf({ status, errorCode, json }: ErrorBody): WebReply {
-  return { status, headers: { ...jsonHeaders, 'x-ms-error-code': String(errorCode) }, body: JSON.stringify(json) };
+function replyOf({ status, errorCode, json, retryAfterS }: ErrorBody): WebReply {
+  const again: Record<string, string> = retryAfterS === undefined ? {} : { 'retry-after': String(retryAfterS) };
+  const headers = { ...jsonHeaders, ...again, 'x-ms-error-code': String(errorCode) };
+  return { status, headers, body: JSON.stringify(json) };
 }

@@ -21,6 +21,8 @@ export async function startOperation(db: Transaction<Tables>, operation: NewOper
       due_ms: operation.createdMs,
       created_ms: operation.createdMs,
       finished_ms: null,
+      payload: operation.payload === undefined ? null : JSON.stringify(operation.payload),
+      issued_chain: operation.issuedChain === undefined ? null : JSON.stringify(operation.issuedChain),
     })
     .execute();
   const group_key = operation.groupId?.toLowerCase() ?? null;

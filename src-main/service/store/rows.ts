@@ -52,6 +52,8 @@ export function operationFromRow(
     groupId: row.group_id ?? undefined,
     outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as Operation['outcome']),
     attempts: row.attempts,
+    payload: row.payload === null ? undefined : (JSON.parse(row.payload) as unknown),
+    issuedChain: row.issued_chain === null ? undefined : (JSON.parse(row.issued_chain) as readonly string[]),
     createdMs: row.created_ms,
   };
 }

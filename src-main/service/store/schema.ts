@@ -32,6 +32,28 @@ export interface OperationRow {
   due_ms: number;
   created_ms: number;
   finished_ms: number | null;
+  /** JSON: what the device sent along. */
+  payload: string | null;
+  /** JSON: base64 of DER, leaf first. */
+  issued_chain: string | null;
+}
+
+/** A CA certificate that groups and enrollments name. */
+export interface AuthorityRow {
+  key: string;
+  name: string;
+  certificate: Uint8Array;
+  is_verified: number;
+  verification_code: string | null;
+  etag: string;
+  created_ms: number;
+  updated_ms: number;
+}
+
+export interface AuthorityReferenceRow {
+  authority_key: string;
+  kind: 'individual' | 'group';
+  enrollment_key: string;
 }
 
 export interface RegistrationRow {
@@ -69,4 +91,6 @@ export interface Tables {
   linked_hubs: LinkedHubRow;
   unlinked_hubs: { host_name: string };
   settings: SettingRow;
+  authorities: AuthorityRow;
+  authority_references: AuthorityReferenceRow;
 }

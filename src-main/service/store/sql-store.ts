@@ -13,12 +13,13 @@ import { changeEnrollment } from './enrollment-changes.ts';
 import { linkedHubsOver } from './linked-hubs.ts';
 import { firstTables } from './migrations/0001-first-tables.ts';
 import { rememberUnlinkedHubs } from './migrations/0002-remember-unlinked-hubs.ts';
+import { moreProofs } from './migrations/0003-more-proofs.ts';
 import { finishOperation, pendingOperations, startOperation } from './operations.ts';
 import { enrollmentFromRow, operationFromRow, registrationFromRow } from './rows.ts';
 import type { Tables } from './schema.ts';
 
 export function openSqliteStore(database: Database): Result<Store> {
-  const migrated = migrate(database, [firstTables, rememberUnlinkedHubs]);
+  const migrated = migrate(database, [firstTables, rememberUnlinkedHubs, moreProofs]);
   if (!migrated.ok) return migrated;
   return ok(
     sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), (error) => storeFault(error, database.file)),

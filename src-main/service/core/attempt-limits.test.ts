@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { manualClock } from '../../lib/base/clock.ts';
+import { createAttemptLimits, networkOf, type AttemptEnd, type AttemptLimits } from './attempt-limits.ts';
+
+/** How many of so many attempts were let through. */
+function attempts(limits: AttemptLimits, who: { source: string; id: string }, count: number, end: AttemptEnd): number {
+  let passed = 0;
+  for (let at = 0; at < count; at += 1) {
+    const attempt = limits.begin({ source: who.source, registrationId: who.id });
+    if (attempt.ok) attempt.value(end);
+    passed += Number(attempt.ok);
+  }
+  return passed;
+}
+
+const nat = '198.51.100.7';
+
+describe('wrong credentials', () => {
+  it('are refused after thirty for one device from one source, with a time to wait, in any spelling of the id', () => {
+    const limits = createAttemptLimits(manualClock());
+    expect(attempts(limits, { source: nat, id: 'press-17' }, 40, 'wrong')).toBe(30);
+    const refused = limits.begin({ source: nat, registrationId: 'PRESS-17' });
+    expect(refused).toMatchObject({ fault: { code: 'throttled', detail: { retryAfterS: 2 } } });
+  });
+
+  it('of one device hurt neither the devices beside it nor that device elsewhere', () => {
+    const limits = createAttemptLimits(manualClock());
+    attempts(limits, { source: nat, id: 'press-17' }, 40, 'wrong');
+    expect(attempts(limits, { source: nat, id: 'press-18' }, 1, 'right')).toBe(1);
+    expect(attempts(limits, { source: '198.51.100.8', id: 'press-17' }, 1, 'right')).toBe(1);
+  });
+
+  it('are let through again as time passes, one every two seconds', async () => {
+    const clock = manualClock();
+    const limits = createAttemptLimits(clock);
+    attempts(limits, { source: nat, id: 'press-17' }, 40, 'wrong');
+    await clock.advance(10_000);
+    expect(attempts(limits, { source: nat, id: 'press-17' }, 40, 'wrong')).toBe(5);
+  });
+
+  it('under many ids are refused by their source, which a device proven before does not feel', () => {
+    const limits = createAttemptLimits(manualClock());
+    attempts(limits, { source: nat, id: 'proven' }, 1, 'right');
+    let passed = 0;
+    for (let at = 0; at < 1_500; at += 1) passed += attempts(limits, { source: nat, id: `guess-${at}` }, 1, 'wrong');
+    expect(passed).toBe(1_000);
+    expect(attempts(limits, { source: nat, id: 'proven' }, 50, 'right')).toBe(50);
+    expect(attempts(limits, { source: '198.51.100.8', id: 'new' }, 1, 'right')).toBe(1);
+  });
+
+  it('do not come of right ones, however many, nor of faults of our own', () => {
+    const limits = createAttemptLimits(manualClock());
+    expect(attempts(limits, { source: nat, id: 'a' }, 5_000, 'right')).toBe(5_000);
+    expect(attempts(limits, { source: nat, id: 'b' }, 5_000, 'neither')).toBe(5_000);
+  });
+
+  it('count while they are under way, and challenges that nobody answers count for their device', () => {
+    const limits = createAttemptLimits(manualClock());
+    const open = Array.from({ length: 40 }, () => limits.begin({ source: nat, registrationId: 'a' }));
+    expect(open.filter((one) => one.ok)).toHaveLength(30);
+    expect(attempts(limits, { source: nat, id: 'b' }, 40, 'challenge')).toBe(30);
+  });
+
+  it('from one IPv6 network are from one source', () => {
+    expect(networkOf('2001:db8:1:2:a::9')).toBe('2001:db8:1:2::/64');
+    expect(networkOf('2001:DB8:1:2::9')).toBe(networkOf('2001:db8:1:2:ffff:1:2:3'));
+    expect(networkOf('::1')).toBe('0:0:0:0::/64');
+    expect(networkOf('127.0.0.1')).toBe('127.0.0.1');
+  });
+});
