@@ -11,16 +11,21 @@ import type { HubKeys } from './hub-database.ts';
 export const policyName = 'iothubowner';
 
 export interface DeviceCredentials {
-  /** The SAS token of the MQTT password, or empty. */
+  /** The SAS token: the MQTT password, the HTTP authorization, what was put to AMQP's `$cbs`; or empty. */
   readonly token: string;
   /** DER of the leaf that was presented in the TLS handshake. */
   readonly certificate: Uint8Array | undefined;
 }
 
+export interface Admission {
+  /** When what the device showed is over; undefined for a certificate, whose end is judged at the next connection. */
+  readonly endsAtMs: number | undefined;
+}
+
 export interface HubAccess {
   serviceAllowed(authorization: string | undefined): boolean;
   /** An unknown device takes as long to refuse as a known one with a wrong key. */
-  deviceAllowed(deviceId: string, device: Device | undefined, credentials: DeviceCredentials): boolean;
+  admit(deviceId: string, device: Device | undefined, credentials: DeviceCredentials): Admission | undefined;
 }
 
 // A device whose key nobody holds stands in for one that does not exist.
@@ -32,14 +37,16 @@ export function createAccess(hostName: string, keys: HubKeys, clock: Clock): Rea
   const signed = (token: SasToken, by: readonly Uint8Array[]): boolean =>
     verifySasToken(token, { keys: by, nowS: nowS(), skewS: sasSkewS }).ok;
 
-  const keyAllowed = (deviceId: string, device: Device | undefined, text: string): boolean => {
+  const byKey = (deviceId: string, device: Device | undefined, text: string): Admission | undefined => {
     const token = parseSasToken(text);
-    if (!token.ok) return false;
+    if (!token.ok) return undefined;
     const sas = device?.authentication.type === 'sas' ? device.authentication : undefined;
     const deviceKeys = sas === undefined ? [] : keyBytes([sas.primaryKey, sas.secondaryKey]);
     const right = signed(token.value, deviceKeys.length === 0 ? [nobodysKey] : deviceKeys);
     // a device signs without a key name; one would speak of a policy
-    return right && deviceKeys.length > 0 && token.value.keyName === '' && isFor(token.value, hostName, deviceId);
+    const allowed =
+      right && deviceKeys.length > 0 && token.value.keyName === '' && isFor(token.value, hostName, deviceId);
+    return allowed ? { endsAtMs: (token.value.expiresAtS + sasSkewS) * 1000 } : undefined;
   };
 
   return Object.freeze<HubAccess>({
@@ -50,12 +57,12 @@ export function createAccess(hostName: string, keys: HubKeys, clock: Clock): Rea
       const [host = ''] = token.value.resource.split('/');
       return right && sameHost(host, hostName) && token.value.keyName.toLowerCase() === policyName;
     },
-    deviceAllowed(deviceId, device, { token, certificate }) {
+    admit(deviceId, device, { token, certificate }) {
       const proven =
         token === '' && certificate !== undefined
-          ? device !== undefined && certificateAllowed(device, certificate, clock.nowMs())
-          : keyAllowed(deviceId, device, token);
-      return proven && device?.status === 'enabled';
+          ? byCertificate(device, certificate, clock.nowMs())
+          : byKey(deviceId, device, token);
+      return device?.status === 'enabled' ? proven : undefined;
     },
   });
 }
@@ -76,8 +83,8 @@ function keyBytes(keys: readonly string[]): readonly Uint8Array[] {
 }
 
 /** SHA-1 or SHA-256 of the leaf equals one of the two thumbprints, and the leaf is within its validity. */
-function certificateAllowed(device: Device, der: Uint8Array, nowMs: number): boolean {
-  if (device.authentication.type !== 'selfSigned') return false;
+function byCertificate(device: Device | undefined, der: Uint8Array, nowMs: number): Admission | undefined {
+  if (device?.authentication.type !== 'selfSigned') return undefined;
   const { primaryThumbprint, secondaryThumbprint } = device.authentication;
   const known = [primaryThumbprint, secondaryThumbprint].some((text) => {
     const wanted = fromHex(text) ?? new Uint8Array();
@@ -86,7 +93,7 @@ function certificateAllowed(device: Device, der: Uint8Array, nowMs: number): boo
       .digest();
     return wanted.length === shown.length && timingSafeEqual(wanted, shown);
   });
-  return known && withinValidity(der, nowMs);
+  return known && withinValidity(der, nowMs) ? { endsAtMs: undefined } : undefined;
 }
 
 function withinValidity(der: Uint8Array, nowMs: number): boolean {

@@ -1,12 +1,9 @@
 /** What a hub does with its devices' MQTT connections: lets them in, takes telemetry, answers for their twins. */
 import { fromUtf8, utf8 } from '../lib/base/bytes.ts';
-import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import { ok } from '../lib/base/result.ts';
 import type { MqttConnect, MqttConnection, MqttDecision, MqttHooks, MqttMessage } from '../lib/listen/mqtt.ts';
-import type { HubAccess } from './access.ts';
-import type { Outcome } from './device-changes.ts';
-import type { DeviceMessages } from './device-messages.ts';
+import { maxTelemetryBytes, type DeviceDesk } from './device-desk.ts';
 import type { DeviceStore, TopicSubscription } from './device-store.ts';
 import {
   desiredChanges,
@@ -18,11 +15,8 @@ import {
   twinResponses,
   twinResponseTopic,
 } from './device-topics.ts';
-import { errorNumber, httpStatus, hubFault, type HubFault } from './hub-fault.ts';
-import { isObject, parseJson, type JsonObject } from './json.ts';
-import type { Presence } from './presence.ts';
-import type { Registry } from './registry.ts';
-import { deviceView } from './twin.ts';
+import { errorNumber, httpStatus, type HubFault } from './hub-fault.ts';
+import type { JsonObject } from './json.ts';
 
 export interface DevicePeer {
   /** DER of the leaf presented in the TLS handshake. */
@@ -30,38 +24,44 @@ export interface DevicePeer {
 }
 
 export interface ProtocolParts {
-  readonly access: HubAccess;
-  readonly registry: Registry;
+  readonly desk: DeviceDesk;
   readonly store: DeviceStore;
-  readonly presence: Presence;
-  readonly messages: DeviceMessages;
-  readonly clock: Clock;
   readonly log: Log;
 }
 
 type Connection = MqttConnection<DevicePeer>;
 
-// IoT Hub takes messages of up to 256 kB; the packet also holds the topic with its properties.
-const maxPayloadBytes = 262_144;
-export const maxPacketBytes = maxPayloadBytes + 65_536;
+// The packet also holds the topic with its properties.
+export const maxPacketBytes = maxTelemetryBytes + 65_536;
 const maxFilters = 8; // there are four topics to subscribe to, and an id may be spelled in two ways
 
 export function deviceHooks(parts: ProtocolParts): MqttHooks<DevicePeer> {
+  const leaving = new Map<string, () => void>();
   return {
     connecting: (connect) => letIn(parts, connect),
     connected(connection) {
-      parts.presence.connected(connection.clientId);
-      parts.log.info('device-connected', { deviceId: connection.clientId });
+      const { clientId } = connection;
+      const leave = parts.desk.connections.opened(clientId, {
+        desiredChanged: (patch, version) => {
+          notifyDesired(connection, patch, version);
+        },
+        close: () => {
+          connection.close();
+        },
+      });
+      leaving.set(clientId, leave);
+      parts.log.info('device-connected', { deviceId: clientId, protocol: 'mqtt' });
     },
-    disconnected(connection) {
-      parts.presence.disconnected(connection.clientId);
-      parts.log.info('device-disconnected', { deviceId: connection.clientId });
+    disconnected({ clientId }) {
+      leaving.get(clientId)?.();
+      leaving.delete(clientId);
+      parts.log.info('device-disconnected', { deviceId: clientId, protocol: 'mqtt' });
     },
     // IoT Hub has no QoS 2: it ends the connection (dps-wire section 10.2)
     mayPublish: ({ clientId }, { topic, qos, payload }) =>
-      qos < 2 && payload.length <= maxPayloadBytes && parsePublish(clientId, topic) !== undefined,
+      qos < 2 && payload.length <= maxTelemetryBytes && parsePublish(clientId, topic) !== undefined,
     published(connection, message) {
-      parts.presence.heard(connection.clientId);
+      parts.desk.heard(connection.clientId);
       take(parts, connection, message);
     },
     maySubscribe: (connection, wanted) => keepSubscription(parts, connection, wanted),
@@ -78,13 +78,9 @@ function letIn(parts: ProtocolParts, connect: MqttConnect<DevicePeer>): MqttDeci
   const deviceId = connect.clientId;
   const named = deviceOfUserName(connect.userName);
   if (named === undefined || !names(named, deviceId)) return { is: 'bad-credentials' };
-  const device = parts.registry.get(deviceId);
-  const known = device.ok ? device.value : undefined;
   const token = fromUtf8(connect.password) ?? '';
-  if (!parts.access.deviceAllowed(deviceId, known, { token, certificate: connect.peer.certificate })) {
-    parts.log.warn('device-refused', { deviceId, known: known !== undefined, enabled: known?.status === 'enabled' });
-    return { is: 'not-authorized' };
-  }
+  const admission = parts.desk.admit(deviceId, { token, certificate: connect.peer.certificate });
+  if (admission === undefined) return { is: 'not-authorized' };
   if (connect.clean) {
     changeKept(parts, deviceId, (kept) => {
       kept.clear();
@@ -101,37 +97,28 @@ function take(parts: ProtocolParts, connection: Connection, message: MqttMessage
   const published = parsePublish(clientId, message.topic);
   switch (published?.to) {
     case 'telemetry': {
-      const { properties } = published;
-      parts.messages.add(clientId, { receivedMs: parts.clock.nowMs(), properties, payload: message.payload });
+      const { system, properties } = published;
+      parts.desk.telemetry(clientId, { system, properties, payload: message.payload });
       return;
     }
     case 'twin-get': {
-      const device = parts.registry.get(clientId);
-      const body = device.ok ? { status: 200, json: deviceView(device.value.twin) } : refusal(device.fault);
+      const twin = parts.desk.twin(clientId);
+      const body = twin.ok ? { status: 200, json: twin.value } : refusal(twin.fault);
       respond(connection, twinResponseTopic(body.status, published.requestId), body.json);
       return;
     }
     case 'twin-report': {
-      const device = report(parts, clientId, message.payload);
-      if (device.ok) {
-        const version = device.value;
-        respond(connection, twinResponseTopic(204, published.requestId, version));
+      const version = parts.desk.report(clientId, message.payload);
+      if (version.ok) {
+        respond(connection, twinResponseTopic(204, published.requestId, version.value));
       } else {
-        const body = refusal(device.fault);
+        const body = refusal(version.fault);
         respond(connection, twinResponseTopic(body.status, published.requestId), body.json);
       }
       return;
     }
     case undefined:
   }
-}
-
-/** The new version of the reported section. */
-function report(parts: ProtocolParts, deviceId: string, payload: Uint8Array): Outcome<number> {
-  const patch = parseJson(fromUtf8(payload) ?? '');
-  if (!isObject(patch)) return { ok: false, fault: hubFault('ArgumentInvalid', { reason: 'it is no JSON object' }) };
-  const device = parts.registry.report(deviceId, patch);
-  return device.ok ? ok(device.value.twin.reported.version) : device;
 }
 
 /** The Node SDK looks for `errorCode` in the body and not at the status in the topic. */
@@ -145,8 +132,8 @@ function respond(connection: Connection, topic: string, json?: JsonObject): void
   connection.send({ topic, payload: json === undefined ? new Uint8Array() : utf8(JSON.stringify(json)), qos: 0 });
 }
 
-export function notifyDesired(connection: Connection | undefined, patch: JsonObject, version: number): void {
-  if (connection?.filters.has(desiredChanges) !== true) return;
+function notifyDesired(connection: Connection, patch: JsonObject, version: number): void {
+  if (!connection.filters.has(desiredChanges)) return;
   const body = { ...patch, $version: version };
   connection.send({ topic: desiredChangeTopic(version), payload: utf8(JSON.stringify(body)), qos: 0 });
 }

@@ -3,15 +3,16 @@ import { deviceOfUserName, maySubscribeTo, parsePublish, twinResponseTopic } fro
 
 describe('what a device publishes', () => {
   it.each([
-    ['devices/d-1/messages/events/', {}],
-    ['devices/d-1/messages/events', {}],
-    ['devices/d%2D1/messages/events/', {}],
+    ['devices/d-1/messages/events/', {}, {}],
+    ['devices/d-1/messages/events', {}, {}],
+    ['devices/d%2D1/messages/events/', {}, {}],
     [
-      'devices/d-1/messages/events/a%20b=c%26d&$.ct=application%2Fjson&flag',
-      { 'a b': 'c&d', '$.ct': 'application/json', flag: '' },
+      'devices/d-1/messages/events/a%20b=c%26d&$.ct=application%2Fjson&%24.mid=m1&$.own=x&flag',
+      { 'a b': 'c&d', '$.own': 'x', flag: '' },
+      { contentType: 'application/json', messageId: 'm1' },
     ],
-  ])('takes %s as telemetry', (topic, properties) => {
-    expect(parsePublish('d-1', topic)).toEqual({ to: 'telemetry', properties });
+  ])('takes %s as telemetry, with the properties that Azure names apart', (topic, properties, system) => {
+    expect(parsePublish('d-1', topic)).toEqual({ to: 'telemetry', properties, system });
   });
 
   it('finds the request id of twin calls wherever it stands', () => {

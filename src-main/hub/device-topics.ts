@@ -1,7 +1,8 @@
 /** The MQTT topics a device speaks to its hub by (dps-wire section 10.2). */
+import type { AppProperties, SystemProperties } from './cloud-message.ts';
 
 export type DevicePublish =
-  | { readonly to: 'telemetry'; readonly properties: Readonly<Record<string, string>> }
+  | { readonly to: 'telemetry'; readonly system: SystemProperties; readonly properties: AppProperties }
   | { readonly to: 'twin-get'; readonly requestId: string }
   | { readonly to: 'twin-report'; readonly requestId: string };
 
@@ -13,8 +14,8 @@ export function parsePublish(deviceId: string, topic: string): DevicePublish | u
   // with and without a slash at the end, then the property bag
   const [, id, bag] = /^devices\/([^/]+)\/messages\/events(?:\/(.*))?$/.exec(topic) ?? [];
   if (id === undefined || !names(id, deviceId)) return undefined;
-  const properties = parseProperties(bag ?? '');
-  return properties === undefined ? undefined : { to: 'telemetry', properties };
+  const pairs = parseBag(bag ?? '');
+  return pairs === undefined ? undefined : { to: 'telemetry', ...sorted(pairs) };
 }
 
 // GUIDs and counters in every SDK; it is echoed, so it has a bound.
@@ -26,19 +27,44 @@ function withRequestId(to: 'twin-get' | 'twin-report', query: string): DevicePub
 }
 
 /** `name=value&...`, percent-encoded; a name alone has an empty value. Undefined when it is not well encoded. */
-function parseProperties(bag: string): Readonly<Record<string, string>> | undefined {
+function parseBag(bag: string): readonly (readonly [string, string])[] | undefined {
   const text = bag.replace(/^\?/, '').replace(/\/$/, '');
   try {
     const pairs = text.split('&').filter((pair) => pair !== '');
-    return Object.fromEntries(
-      pairs.map((pair) => {
-        const [name = '', ...value] = pair.split('=');
-        return [decodeURIComponent(name), decodeURIComponent(value.join('='))];
-      }),
-    );
+    return pairs.map((pair) => {
+      const [name = '', ...value] = pair.split('=');
+      return [decodeURIComponent(name), decodeURIComponent(value.join('='))] as const;
+    });
   } catch {
     return undefined;
   }
+}
+
+/** What the bag of a topic calls the properties that Azure names (dps-wire section 10.2). */
+const bagNames = {
+  messageId: '$.mid',
+  correlationId: '$.cid',
+  userId: '$.uid',
+  to: '$.to',
+  contentType: '$.ct',
+  contentEncoding: '$.ce',
+  expiryTimeUtc: '$.exp',
+  ack: 'iothub-ack',
+} as const satisfies Record<keyof SystemProperties, string>;
+
+const systemNames = new Map<string, string>(Object.entries(bagNames).map(([name, inBag]) => [inBag, name]));
+
+/** Other names with `$.` stay among the properties: they are somebody's, if not ours. */
+function sorted(pairs: readonly (readonly [string, string])[]): {
+  readonly system: SystemProperties;
+  readonly properties: AppProperties;
+} {
+  const system = pairs.flatMap(([name, value]) => {
+    const known = systemNames.get(name);
+    return known === undefined ? [] : [[known, value] as const];
+  });
+  const properties = pairs.filter(([name]) => !systemNames.has(name));
+  return { system: Object.fromEntries(system), properties: Object.fromEntries(properties) };
 }
 
 export const twinResponses = '$iothub/twin/res/#';

@@ -1,7 +1,9 @@
-/** The hubs' SQLite file: who they are, their devices, and the subscriptions of kept sessions. */
+/** The hubs' SQLite file: who they are, their devices, the subscriptions of kept sessions, and messages to devices. */
 import { ok, type Result } from '../lib/base/result.ts';
 import { openDatabase, type Database, type ReadDb, type WriteDb } from '../lib/sqlite/database.ts';
 import { migrate, type Migration } from '../lib/sqlite/migrate.ts';
+import { cloudMessageReader, cloudMessagesFormat, cloudMessageWriter } from './cloud-message-rows.ts';
+import type { CloudMessageStore } from './cloud-message-store.ts';
 import type { DeviceReader, DeviceStore, DeviceWriter, TopicSubscription } from './device-store.ts';
 import type { Authentication, Device } from './device.ts';
 import type { Twin } from './twin.ts';
@@ -27,6 +29,7 @@ const migrations: readonly Migration[] = [
         FOREIGN KEY (hub, device_id) REFERENCES devices (hub, device_id) ON DELETE CASCADE) STRICT, WITHOUT ROWID`);
     },
   },
+  cloudMessagesFormat,
 ];
 
 export interface HubKeys {
@@ -38,6 +41,7 @@ export interface HubDatabase {
   /** The policy keys of this hub; made by `make` the first time and the same ever after. */
   keys(hub: number, make: () => HubKeys): Result<HubKeys>;
   devices(hub: number): DeviceStore;
+  cloudMessages(hub: number): CloudMessageStore;
   close(): void;
 }
 
@@ -69,6 +73,10 @@ export function openHubDatabase(file: string): Result<HubDatabase> {
     devices: (hub) => ({
       read: (look) => db.read((read) => look(readerOver(read, hub))),
       write: (change) => db.write((write) => change(writerOver(write, hub))),
+    }),
+    cloudMessages: (hub) => ({
+      read: (look) => db.read((read) => look(cloudMessageReader(read, hub))),
+      write: (change) => db.write((write) => change(cloudMessageWriter(write, hub))),
     }),
     close: () => {
       db.close();

@@ -7,10 +7,15 @@ import { createMqttBroker } from '../lib/listen/mqtt-broker.ts';
 import { maxTlsConnections } from '../lib/listen/tls-server.ts';
 import type { MqttBroker } from '../lib/listen/mqtt.ts';
 import { createAccess } from './access.ts';
+import type { CloudMessageStore } from './cloud-message-store.ts';
+import { createCloudMessages } from './cloud-messages.ts';
 import type { RegistryEvent } from './device-changes.ts';
+import { createDeviceConnections } from './device-connections.ts';
+import { createDeviceDesk, type DeviceDesk } from './device-desk.ts';
 import { createDeviceMessages } from './device-messages.ts';
-import { deviceHooks, maxPacketBytes, notifyDesired, type DevicePeer } from './device-protocol.ts';
+import { deviceHooks, maxPacketBytes, type DevicePeer } from './device-protocol.ts';
 import type { DeviceStore } from './device-store.ts';
+import { createDirectMethods } from './direct-methods.ts';
 import type { HubKeys } from './hub-database.ts';
 import { createPresence } from './presence.ts';
 import { answerRegistry } from './registry-api.ts';
@@ -20,6 +25,7 @@ export interface HubParts {
   readonly hostName: string;
   readonly keys: HubKeys;
   readonly store: DeviceStore;
+  readonly cloudMessageStore: CloudMessageStore;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -27,7 +33,9 @@ export interface HubParts {
 
 export interface Hub {
   readonly hostName: string;
-  answer(request: WebRequest): WebReply;
+  answer(request: WebRequest): WebReply | Promise<WebReply>;
+  /** What every device protocol translates to. */
+  readonly desk: DeviceDesk;
   readonly devices: MqttBroker<DevicePeer>;
   close(): Promise<void>;
 }
@@ -37,30 +45,39 @@ export async function createHub(parts: HubParts): Promise<Readonly<Hub>> {
   const access = createAccess(hostName, parts.keys, clock);
   const presence = createPresence(store, clock, log);
   const messages = createDeviceMessages();
+  const methods = createDirectMethods(clock, random);
+  const cloudMessages = createCloudMessages({ store: parts.cloudMessageStore, clock, random, log });
+  const connections = createDeviceConnections(presence);
   const tell = (event: RegistryEvent): void => {
-    const connection = devices.connection(event.deviceId);
+    const connection = connections.of(event.deviceId);
     if (event.kind === 'desired-changed') {
-      notifyDesired(connection, event.patch, event.version);
+      connection?.desiredChanged(event.patch, event.version);
       return;
     }
     connection?.close();
     if (registry.get(event.deviceId).ok) return;
     presence.forget(event.deviceId);
     messages.forget(event.deviceId);
+    cloudMessages.forget(event.deviceId);
     void devices.forget(event.deviceId);
   };
   const registry = createRegistry({ store, clock, random, log, tell });
-  const devices = await createMqttBroker(deviceHooks({ access, registry, store, presence, messages, clock, log }), {
+  const cores = { connections, methods, cloudMessages };
+  const desk = createDeviceDesk({ access, registry, presence, messages, ...cores, clock, log });
+  const devices = await createMqttBroker(deviceHooks({ desk, store, log }), {
     maxPacketBytes,
     maxConnections: maxTlsConnections, // the listener's own bound
     cleanSession: 'as-asked',
   });
   return Object.freeze<Hub>({
     hostName,
-    answer: (request) => answerRegistry({ access, registry, presence, messages, clock, random }, request),
+    answer: (request) => answerRegistry({ access, registry, presence, messages, ...cores, clock, random }, request),
+    desk,
     devices,
     async close() {
+      methods.close();
       await devices.close();
+      cloudMessages.close();
       presence.close();
     },
   });

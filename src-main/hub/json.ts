@@ -9,13 +9,28 @@ export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Undefined when the text is not JSON. */
+// A twin in a bulk call is 13 levels deep at the most; what recursion and JSON.stringify can bear is some thousands.
+const maxJsonDepth = 64;
+
+/** Undefined when the text is not JSON, or nested deeper than any honest caller's. */
 export function parseJson(text: string): Json | undefined {
   try {
-    return JSON.parse(text) as Json;
+    const value = JSON.parse(text) as Json;
+    return isWithinDepth(value) ? value : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Level by level and without recursion: the depth is the caller's. */
+function isWithinDepth(value: Json): boolean {
+  let level: readonly Json[] = [value];
+  for (let depth = 0; depth <= maxJsonDepth; depth += 1) {
+    const below = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+    if (below.length === 0) return true;
+    level = below;
+  }
+  return false;
 }
 
 /** The member itself, never an inherited one. */

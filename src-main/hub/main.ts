@@ -52,7 +52,8 @@ async function openHubs(options: HubOptions, database: HubDatabase, log: Log): P
       return keys;
     }
     const store = database.devices(place.number);
-    const parts = { hostName: place.hostName, keys: keys.value, store, log: hubLog };
+    const cloudMessageStore = database.cloudMessages(place.number);
+    const parts = { hostName: place.hostName, keys: keys.value, store, cloudMessageStore, log: hubLog };
     hubs.push(await createHub({ ...parts, clock: systemClock, random: systemRandom }));
     ready.push(readyEntry(place, options, keys.value));
   }

@@ -14,7 +14,7 @@ describe('the last messages', () => {
   it('are ten a device, short, and of the devices that spoke last', () => {
     const messages = createDeviceMessages();
     const say = (deviceId: string, payload: Uint8Array): void => {
-      messages.add(deviceId, { receivedMs: 0, properties: {}, payload });
+      messages.add(deviceId, { receivedMs: 0, system: {}, properties: {}, payload });
     };
     say('quiet', utf8('x'));
     for (let count = 0; count < 12; count += 1) say('loud', utf8(String(count)));
@@ -38,7 +38,7 @@ describe('the last messages', () => {
 
   it('shows bytes that are no text as base64', () => {
     const messages = createDeviceMessages();
-    messages.add('d', { receivedMs: 0, properties: {}, payload: Uint8Array.of(0xff, 0) });
+    messages.add('d', { receivedMs: 0, system: {}, properties: {}, payload: Uint8Array.of(0xff, 0) });
     expect(messages.of('d')).toMatchObject([{ payloadBase64: '/wA=' }]);
   });
 });

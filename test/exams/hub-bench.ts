@@ -43,7 +43,8 @@ export async function openHubBench(): Promise<HubBench> {
   const open = async (wanted: { https: number; mqtts: number }) => {
     const database = must(openHubDatabase(join(folder, 'hubs.sqlite')));
     const kept = must(database.keys(1, () => keys));
-    const hub: Hub = await createHub({ ...parts, hostName: address, keys: kept, store: database.devices(1) });
+    const stores = { store: database.devices(1), cloudMessageStore: database.cloudMessages(1) };
+    const hub: Hub = await createHub({ ...parts, ...stores, hostName: address, keys: kept });
     const ports = { ...wanted, amqps: 0 };
     const doors = must(await openDoors({ place, ports, authority, log: silentLog, hubFor: () => hub }));
     return {
