@@ -29,6 +29,15 @@ export default defineConfig({
       },
       {
         test: {
+          name: 'rules',
+          include: ['test/rules/**/*.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          ...setup,
+        },
+      },
+      {
+        test: {
           name: 'gates',
           include: ['test/gates/*.test.ts'],
           testTimeout: 180_000,

@@ -31,6 +31,7 @@ const suites = quick
       renderer: ['renderer'],
       exams: ['exams'],
       flows: ['flows'],
+      rules: ['rules'],
       gates: ['gates'],
       runtime: ['runtime'],
     };
@@ -108,6 +109,12 @@ function sayCells() {
   }
 }
 
+/** How many rules of the wire document have a test that fails when the rule is broken. */
+function sayRules() {
+  const rules = readReport(join(results, 'rules-caught.json'));
+  if (rules !== undefined) say(`rules: ${rules.caught} of ${rules.of} have a test and a mutant that it catches`);
+}
+
 async function endToEnd() {
   const file = join(results, 'e2e.json');
   const ok = await runStep(tool('playwright', 'test', '--reporter=list,json'), {
@@ -141,6 +148,7 @@ async function all() {
   for (const [name, projects] of Object.entries(suites)) {
     await step(name, vitest(name, projects));
     if (name === 'flows') sayCells();
+    if (name === 'gates') sayRules();
   }
   if (!quick) await step('e2e', endToEnd);
 }

@@ -1,0 +1,194 @@
+/**
+ * The real service in this process, with one real hub behind it, on loopback addresses of its own; its certificates are
+ * made beforehand with P-256 keys, so that a start takes no time. Its clock goes as it is told.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openHubDatabase } from '../../src-main/hub/hub-database.ts';
+import { openDoors } from '../../src-main/hub/hub-listeners.ts';
+import { createHub } from '../../src-main/hub/hub.ts';
+import { toBase64 } from '../../src-main/lib/base/bytes.ts';
+import type { Clock } from '../../src-main/lib/base/clock.ts';
+import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
+import { silentLog } from '../../src-main/lib/base/log.ts';
+import { must } from '../../src-main/lib/base/result.ts';
+import { formatConnectionString, parseConnectionString } from '../../src-main/lib/dps/connection-string.ts';
+import { createSasToken, keySigner } from '../../src-main/lib/dps/sas.ts';
+import { createServiceClient } from '../../src-main/lib/dps/service-client.ts';
+import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
+import { createAuthority } from '../../src-main/lib/x509/authority.ts';
+import { privateKeyToPem } from '../../src-main/lib/x509/keys.ts';
+import { certificatesToPem } from '../../src-main/lib/x509/pem.ts';
+import { loadOrCreateTlsAuthority } from '../../src-main/lib/x509/tls-authority.ts';
+import { parseServiceOptions } from '../../src-main/service/options.ts';
+import { startService } from '../../src-main/service/service.ts';
+
+const parts = { clock: systemClock, random: systemRandom, log: silentLog };
+
+export const serviceName = 'dps.rules.test';
+
+/** The system's clock, set forward or back by `shiftMs`; both its times go along. */
+interface ShiftedClock extends Clock {
+  shiftMs: number;
+}
+
+function shiftedClock(): ShiftedClock {
+  const clock: ShiftedClock = {
+    shiftMs: 0,
+    nowMs: () => systemClock.nowMs() + clock.shiftMs,
+    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
+    after: (ms, fire) => systemClock.after(ms, fire),
+  };
+  return clock;
+}
+
+export interface RuleBedOptions {
+  /** Of the service's TLS certificate. */
+  readonly serverKey?: 'p256' | 'rsa';
+}
+
+export interface RuleRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>>;
+  readonly body?: string | Uint8Array;
+  readonly tls?: { readonly certificatePem: string; readonly privateKeyPem: string };
+}
+
+export interface RuleReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** As on the wire. */
+  readonly headerNames: readonly string[];
+  readonly json: Record<string, unknown>;
+  readonly text: string;
+}
+
+export async function openRuleBed(options: RuleBedOptions = {}) {
+  const block = must(claimLoopbackBlock());
+  const folder = mkdtempSync(join(tmpdir(), 'benchline-rules-'));
+  const [address, hubAddress] = [`${block.base}.1`, `${block.base}.11`];
+  const tlsFolder = join(folder, 'tls');
+  await prepareTls(tlsFolder);
+  const hub = await openHub(join(folder, 'hubs.sqlite'), tlsFolder, hubAddress);
+  const clock = shiftedClock();
+  const place = ['--listen', address, '--host-name', serviceName, '--https', '0', '--mqtts', '0', '--amqps', '0'];
+  const files = ['--data', join(folder, 'service'), '--tls-dir', tlsFolder, '--ready-file', join(folder, 'ready.json')];
+  const more = ['--tls-key', options.serverKey ?? 'p256', '--link-hub', hub.connectionString];
+  const service = must(
+    await startService(must(parseServiceOptions([...place, ...files, ...more])), { ...parts, clock }),
+  );
+  const { ready } = service;
+  const caPem = hub.caPem;
+  const connection = { ...must(parseConnectionString(ready.serviceConnectionString)), host: address };
+  const client = createServiceClient({ connection, caPem }, parts);
+  const peer = { host: address, port: ready.ports.https, caPem };
+  return {
+    address,
+    folder,
+    ready,
+    caPem,
+    clock,
+    client,
+    hubAddress,
+    ask: (request: RuleRequest) => ask(peer, request),
+    registerPath: (id: string) => `/${ready.idScope}/registrations/${id}/register?api-version=2019-03-31`,
+    pollPath: (id: string, operationId: unknown) =>
+      `/${ready.idScope}/registrations/${id}/operations/${String(operationId)}?api-version=2019-03-31`,
+    /** As the service's owner. */
+    async owner(): Promise<string> {
+      const expiresAtS = Math.floor(clock.nowMs() / 1_000) + 3_600;
+      const request = { resource: address, expiresAtS, keyName: connection.keyName };
+      return must(await createSasToken(request, keySigner(Buffer.from(connection.key, 'base64'))));
+    },
+    async close(): Promise<void> {
+      client.close();
+      await service.close();
+      await hub.close();
+      block.release();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export type RuleBed = Awaited<ReturnType<typeof openRuleBed>>;
+
+/** The authority that `loadOrCreateTlsAuthority` would make, with a key that takes no time. */
+async function prepareTls(folder: string): Promise<void> {
+  mkdirSync(folder, { mode: 0o700 });
+  const plan = { commonName: 'Rules TLS', algorithm: 'p256', validityDays: 365, pathLength: 0 } as const;
+  const authority = must(await createAuthority(plan, parts));
+  const text = privateKeyToPem(authority.privateKey) + certificatesToPem(authority.chain);
+  writeFileSync(join(folder, 'ca-key.pem'), text, { mode: 0o600 });
+}
+
+async function openHub(file: string, tlsFolder: string, address: string) {
+  const authority = must(await loadOrCreateTlsAuthority(tlsFolder, parts));
+  const database = must(openHubDatabase(file));
+  const fresh = { primaryKey: toBase64(systemRandom.bytes(32)), secondaryKey: toBase64(systemRandom.bytes(32)) };
+  const keys = must(database.keys(1, () => fresh));
+  const stores = { store: database.devices(1), cloudMessageStore: database.cloudMessages(1) };
+  const hub = await createHub({ ...parts, ...stores, hostName: address, keys });
+  const place = { number: 1, address, hostName: address };
+  const ports = { https: 0, mqtts: 0, amqps: 0 };
+  const doors = must(await openDoors({ place, ports, authority, tlsKey: 'p256', log: silentLog, hubFor: () => hub }));
+  const [https] = doors;
+  if (https === undefined) throw new Error('a hub has a door');
+  return {
+    caPem: authority.caPem,
+    connectionString: formatConnectionString({
+      host: address,
+      port: https.port,
+      keyName: 'iothubowner',
+      key: keys.primaryKey,
+    }),
+    async close() {
+      await Promise.all(doors.map((door) => door.close()));
+      await hub.close();
+      database.close();
+    },
+  };
+}
+
+/** On a connection of its own; nothing of our clients is in it. */
+function ask(
+  peer: { readonly host: string; readonly port: number; readonly caPem: string },
+  call: RuleRequest,
+): Promise<RuleReply> {
+  return new Promise((resolve, reject) => {
+    const body = call.body === undefined ? undefined : Buffer.from(call.body);
+    const { host, port, caPem: ca } = peer;
+    const request = httpsRequest(
+      {
+        ...{ host, port, ca, agent: false, method: call.method, path: call.path, servername: serviceName },
+        headers: { ...(body === undefined ? {} : { 'content-length': body.length }), ...call.headers },
+        ...(call.tls === undefined ? {} : { cert: call.tls.certificatePem, key: call.tls.privateKeyPem }),
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('error', reject);
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          const json = /^[{[]/.test(text) ? (JSON.parse(text) as Record<string, unknown>) : {};
+          const { statusCode: status = 0, headers, rawHeaders } = response;
+          resolve({ status, headers, headerNames: rawHeaders.filter((_, at) => at % 2 === 0), json, text });
+        });
+      },
+    );
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+/** Polls until it is done, within a bound. */
+export async function settled(poll: () => Promise<RuleReply>): Promise<RuleReply> {
+  const endMs = systemClock.monotonicMs() + 15_000;
+  for (;;) {
+    const reply = await poll();
+    if (reply.status !== 202 || systemClock.monotonicMs() > endMs) return reply;
+    await new Promise<void>((resolve) => void systemClock.after(10, resolve));
+  }
+}
