@@ -1,0 +1,303 @@
+/** The owner of rhea: one connection after its login, from frames to links and messages and back. */
+import { EventEmitter } from 'node:events';
+import type {
+  AmqpConnection,
+  AmqpDelivery,
+  AmqpError,
+  AmqpHandlers,
+  AmqpLimits,
+  AmqpLink,
+  AmqpOutcome,
+  AmqpOutgoing,
+} from './amqp.ts';
+import { createAmqpGuard, type EngineView } from './amqp-guard.ts';
+import { messageFrom, rheaMessageOf, scalarsOf, typedNumbers } from './amqp-message.ts';
+import {
+  createRheaContainer,
+  type RheaConnection,
+  type RheaContext,
+  type RheaDelivery,
+  type RheaError,
+  type RheaLink,
+} from './amqp-rhea.ts';
+import type { AmqpWire } from './amqp-wire.ts';
+
+export interface AmqpEngine {
+  /** One whole frame, or the protocol header. */
+  take(bytes: Buffer): void;
+  close(error?: AmqpError): void;
+  /** The wire is gone. */
+  ended(): void;
+  /** The client has said its open. */
+  readonly isOpen: boolean;
+}
+
+export type EngineLimits = Omit<AmqpLimits, 'maxConnections'>;
+
+// Deliveries of a session that are not settled: what the links together may have, and answers that nobody settles.
+const sessionBuffer = 256;
+// A client that asks for a sign of life more often than this would only cost us; a longer one does not fit a timer.
+const idleBounds = { minMs: 2_000, maxMs: 2 ** 31 - 1 };
+
+const container = createRheaContainer('benchline');
+
+interface Engine {
+  readonly limits: EngineLimits;
+  readonly connection: RheaConnection;
+  readonly handlers: AmqpHandlers;
+  readonly links: WeakMap<RheaLink, Link>;
+  readonly outcomes: WeakMap<RheaDelivery, (outcome: AmqpOutcome) => void>;
+  readonly view: AmqpConnection;
+  isEnding: boolean;
+}
+
+interface Link {
+  readonly rhea: RheaLink;
+  readonly view: AmqpLink;
+  /** Settled messages whose credit was not given back yet. */
+  owed: number;
+}
+
+export interface EngineParts {
+  readonly limits: EngineLimits;
+  readonly wire: Pick<AmqpWire, 'write' | 'end'>;
+  readonly connected: (close: (error?: AmqpError) => void) => { readonly view: AmqpConnection; readonly handlers: AmqpHandlers }; // prettier-ignore
+}
+
+export function createAmqpEngine({ limits, wire, connected }: EngineParts): AmqpEngine {
+  const connection = container.create_connection(optionsFor(limits));
+  const socket = Object.assign(new EventEmitter(), {
+    write: (bytes: Buffer) => wire.write(bytes),
+    end: () => wire.end(),
+    get_id_string: () => 'device',
+  });
+  const close = (error?: AmqpError): void => {
+    if (engine.isEnding) return;
+    engine.isEnding = true;
+    // a close needs an open before it; the client need not have sent its own
+    connection.open();
+    connection.close(error && rheaErrorOf(error));
+    connection._process();
+    if (error !== undefined) wire.end();
+  };
+  const engine: Engine = {
+    limits,
+    connection,
+    ...connected(close),
+    links: new WeakMap(),
+    outcomes: new WeakMap(),
+    isEnding: false,
+  };
+  const guard = createAmqpGuard(limits, viewOf(connection));
+  listen(engine, () => guard.ids, close);
+  connection.accept(socket);
+  return {
+    take(bytes) {
+      if (engine.isEnding) return;
+      const refusal = isHeader(bytes) ? undefined : guard.refuses(bytes);
+      if (refusal !== undefined) {
+        close(refusal);
+        return;
+      }
+      socket.emit('data', bytes);
+      // The engine writes messages and dispositions before attaches of the same turn: for a client that sends all at
+      // once (rule 22) each frame is answered before the next one is read.
+      connection._process();
+    },
+    close,
+    ended() {
+      engine.isEnding = true;
+      // after what the engine still has to do in this turn, so that it starts no timer again
+      setImmediate(() => socket.emit('end'));
+    },
+    get isOpen() {
+      return connection.remote.open !== undefined;
+    },
+  };
+}
+
+// 'AMQP' as a size would be a frame of a gigabyte: the cutter lets none through.
+function isHeader(bytes: Buffer): boolean {
+  return bytes.readUInt32BE(0) === 0x41_4d_51_50;
+}
+
+function optionsFor(limits: EngineLimits): Readonly<Record<string, unknown>> {
+  return {
+    disable_sasl: true,
+    reconnect: false,
+    max_frame_size: limits.maxFrameBytes,
+    channel_max: limits.maxSessions - 1,
+    idle_time_out: limits.idleTimeoutMs,
+    session_buffer_size: sessionBuffer,
+    receiver_options: { autoaccept: false, credit_window: 0, max_message_size: limits.maxMessageBytes },
+    sender_options: {},
+  };
+}
+
+function viewOf(connection: RheaConnection): EngineView {
+  const linkAt = (channel: number, handle: number): RheaLink | undefined =>
+    connection.remote_channel_map[channel]?.remote.handles[handle];
+  return {
+    isBegun: (channel) => connection.remote_channel_map[channel]?.state.remote_open === true,
+    isAttached: (channel, handle) => linkAt(channel, handle)?.state.remote_open === true,
+    receiver(channel, handle) {
+      const link = linkAt(channel, handle);
+      return link?.is_receiver() === true && link.state.remote_open ? link : undefined;
+    },
+  };
+}
+
+type Ids = ReturnType<typeof createAmqpGuard>['ids'];
+
+function listen(engine: Engine, ids: () => Ids, close: (error: AmqpError) => void): void {
+  const { connection, handlers, links, outcomes } = engine;
+  const on = (event: string, hear: (context: RheaContext) => void): void => void connection.on(event, hear);
+  for (const event of ['receiver_open', 'sender_open']) on(event, (context) => attached(engine, linkOf(context)));
+  for (const event of ['receiver_close', 'sender_close']) {
+    on(event, (context) => detached(engine, linkOf(context)));
+  }
+  on('message', ({ receiver, delivery, message = {} }) => {
+    const link = receiver && links.get(receiver);
+    // a link that was refused has no credit; one that is being detached may still be sent on
+    if (link === undefined || delivery === undefined) return;
+    handlers.received(link.view, messageFrom(message, ids()), deliveryOf(engine, link, delivery));
+  });
+  for (const event of ['sendable', 'sender_draining']) {
+    on(event, ({ sender }) => {
+      const link = sender && links.get(sender);
+      if (link !== undefined) handlers.sendable(link.view);
+      if (event === 'sender_draining') sender?.set_drained(true);
+    });
+  }
+  for (const outcome of ['accepted', 'rejected', 'released'] as const) {
+    on(outcome, ({ sender, delivery }) => {
+      if (delivery === undefined) return;
+      // section 2.6.12: a receiver that settles second waits for our settlement, and says nothing after it
+      if (sender?.remote.attach.rcv_settle_mode === 1 && !delivery.remote_settled) {
+        delivery.update(true);
+        delivery.remote_settled = true;
+      }
+      decided(outcomes, delivery, outcome);
+    });
+  }
+  // settled without a word: nothing says that it was taken
+  on('settled', ({ sender, delivery }) => {
+    if (sender !== undefined && delivery !== undefined) decided(outcomes, delivery, 'released');
+  });
+  // an end of the session is the end of its links, and the engine names none of them
+  on('session_close', ({ session }) => {
+    for (const link of Object.values(session?.links ?? {})) detached(engine, link);
+  });
+  on('connection_open', () => {
+    const { open } = connection.remote;
+    const wanted = open?.idle_time_out ?? 0;
+    if (open !== undefined && wanted > 0) open.idle_time_out = Math.min(Math.max(wanted, idleBounds.minMs), idleBounds.maxMs); // prettier-ignore
+  });
+  for (const event of ['protocol_error', 'error']) {
+    on(event, () => close({ condition: 'amqp:decode-error', description: 'What came cannot be understood.' }));
+  }
+  // heard, so that the engine neither prints them nor throws
+  for (const event of quietEvents) on(event, () => undefined);
+}
+
+const quietEvents = [
+  'session_open',
+  'session_error',
+  'receiver_error',
+  'sender_error',
+  'connection_close',
+  'connection_error',
+  'disconnected',
+  'modified',
+];
+
+function decided(outcomes: Engine['outcomes'], delivery: RheaDelivery, outcome: AmqpOutcome): void {
+  const hear = outcomes.get(delivery);
+  outcomes.delete(delivery);
+  hear?.(outcome);
+}
+
+function linkOf({ receiver, sender }: RheaContext): RheaLink {
+  const link = receiver ?? sender;
+  if (link === undefined) throw new Error('a link event has its link');
+  return link;
+}
+
+function attached(engine: Engine, rhea: RheaLink): void {
+  const { handlers, links, limits } = engine;
+  const link: Link = { rhea, view: linkView(engine, rhea), owed: 0 };
+  links.set(rhea, link);
+  const decision = handlers.attaching(link.view);
+  if (decision.is === 'refused') {
+    links.delete(rhea);
+    // section 2.6.3: a refused attach is answered without a terminus, then detached
+    rhea.close(rheaErrorOf(decision.error));
+    return;
+  }
+  const { source, target, snd_settle_mode: sending, rcv_settle_mode: receiving } = rhea.remote.attach;
+  rhea.set_source({ address: source?.address ?? '' });
+  rhea.set_target({ address: target?.address ?? '' });
+  rhea.local.attach.snd_settle_mode = sending ?? null;
+  if (rhea.is_receiver()) rhea.add_credit(limits.credit);
+  else rhea.local.attach.rcv_settle_mode = receiving ?? null;
+}
+
+function detached({ links, handlers }: Engine, rhea: RheaLink): void {
+  const link = links.get(rhea);
+  links.delete(rhea);
+  if (link !== undefined) handlers.detached(link.view);
+}
+
+function linkView(engine: Engine, rhea: RheaLink): AmqpLink {
+  const receives = rhea.is_receiver();
+  const { source, target, properties } = rhea.remote.attach;
+  return Object.freeze<AmqpLink>({
+    direction: receives ? 'in' : 'out',
+    address: (receives ? target : source)?.address ?? '',
+    name: rhea.name,
+    properties: scalarsOf(properties),
+    get isOpen() {
+      return rhea.is_open();
+    },
+    get credit() {
+      return rhea.credit;
+    },
+    send(message: AmqpOutgoing, settled) {
+      if (!rhea.is_open() || engine.isEnding || rhea.session.outgoing.available() === 0) return false;
+      const delivery = rhea.send(rheaMessageOf(message));
+      if (settled !== undefined) engine.outcomes.set(delivery, settled);
+      return true;
+    },
+    detach(error) {
+      rhea.close(error && rheaErrorOf(error));
+    },
+  });
+}
+
+function deliveryOf(engine: Engine, link: Link, delivery: RheaDelivery): AmqpDelivery {
+  let isSettled = false;
+  const settle = (how: () => void): void => {
+    if (isSettled || engine.isEnding) return;
+    isSettled = true;
+    how();
+    giveCredit(engine, link);
+    // the engine writes transfers before dispositions: this one shall go first (dps-wire 3.2)
+    engine.connection._process();
+  };
+  return Object.freeze<AmqpDelivery>({
+    accept: () => settle(() => delivery.accept()),
+    reject: (error) => settle(() => delivery.reject(rheaErrorOf(error))),
+  });
+}
+
+function giveCredit({ limits }: Engine, link: Link): void {
+  link.owed += 1;
+  // in parts, so that most connections need no flow frame at all
+  if (link.owed < limits.credit / 2) return;
+  link.rhea.add_credit(link.owed);
+  link.owed = 0;
+}
+
+function rheaErrorOf({ condition, description, info }: AmqpError): RheaError {
+  return { condition, description, ...(info === undefined ? {} : { info: typedNumbers(info) }) };
+}
