@@ -16,6 +16,7 @@ import { checkAccess, freshIdentity } from './core/access.ts';
 import { createAttemptLimits, withAttemptLimits } from './core/attempt-limits.ts';
 import { createEnrollmentDesk } from './core/enrollment-desk.ts';
 import { serviceFault } from './core/faults.ts';
+import { createGroupKeys, forgettingGroupKeys } from './core/group-keys.ts';
 import { createHubDesk, hubFrom } from './core/hub-desk.ts';
 import type { HubRegistry, Store } from './core/ports.ts';
 import type { ServiceIdentity } from './core/records.ts';
@@ -147,16 +148,18 @@ interface FrontParts {
 
 function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts): HttpFront {
   const { store, hubs, identity } = own;
+  const groupKeys = createGroupKeys(store);
   return createHttpFront({
     ...parts,
     retryAfterS: options.retryAfterS,
-    enrollments: createEnrollmentDesk({ ...parts, store }),
+    enrollments: createEnrollmentDesk({ ...parts, store: forgettingGroupKeys(store, groupKeys) }),
     registrations: withAttemptLimits(
       createRegistrationDesk({
         ...parts,
         idScope: identity.idScope,
         store,
         challenges: createTpmChallenges(parts.clock),
+        groupKeys,
         onStarted: own.onStarted,
       }),
       createAttemptLimits(parts.clock),

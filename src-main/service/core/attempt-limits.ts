@@ -5,7 +5,7 @@
  */
 import type { Clock } from '../../lib/base/clock.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
-import type { DeviceClaim } from './attestation.ts';
+import type { DeviceClaim } from './claim.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
 import { keyOf } from './records.ts';
 import type { RegistrationDesk } from './registration-desk.ts';

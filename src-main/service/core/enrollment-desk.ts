@@ -3,11 +3,13 @@ import type { Clock } from '../../lib/base/clock.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { enrollmentGroup, individualEnrollment, maxBulkItems, type BulkMode } from '../../lib/dps/wire.ts';
+import { toBase64 } from '../../lib/base/bytes.ts';
+import { attestationToWire } from './attestation-form.ts';
 import {
-  attestationToWire,
   enrollmentFromWire,
   enrollmentToWire,
   idOf,
+  type FormedEnrollment,
   type WireEnrollment,
 } from './enrollment-form.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
@@ -59,8 +61,8 @@ export function createEnrollmentDesk(parts: EnrollmentDeskParts): EnrollmentDesk
       : ok(found.value);
   };
   /** An individual shows how its registration stands. */
-  const shown = async (enrollment: Enrollment): Promise<Result<Json, ServiceFault>> => {
-    const json = enrollmentToWire(enrollment);
+  const shown = async (enrollment: Enrollment, keys: 'hidden' | 'shown'): Promise<Result<Json, ServiceFault>> => {
+    const json = enrollmentToWire(enrollment, keys);
     if (enrollment.kind === 'group') return ok(json);
     const registration = await store.registration(enrollment.key);
     if (!registration.ok) return registration;
@@ -71,15 +73,17 @@ export function createEnrollmentDesk(parts: EnrollmentDeskParts): EnrollmentDesk
   return {
     async get(kind, id) {
       const enrollment = await known(kind, id);
-      return enrollment.ok ? shown(enrollment.value) : enrollment;
+      return enrollment.ok ? shown(enrollment.value, 'hidden') : enrollment;
     },
     async put(kind, request) {
-      const enrollment = formOf(parts, kind, request.body, request.id);
-      if (!enrollment.ok) return enrollment;
-      const change = { change: 'put', enrollment: enrollment.value, if: request.condition } as const;
+      const formed = formOf(parts, kind, request.body, request.id);
+      if (!formed.ok) return formed;
+      const change = { change: 'put', ...formed.value, if: request.condition } as const;
       const done = await changeOne(store, change);
       if (!done.ok) return done;
-      return done.value === undefined ? failed(serviceFault('not-found', { what: request.id })) : shown(done.value);
+      return done.value === undefined
+        ? failed(serviceFault('not-found', { what: request.id }))
+        : shown(done.value, 'shown');
     },
     async remove(kind, id, condition) {
       const done = await changeOne(store, { change: 'delete', kind, key: keyOf(id), if: condition });
@@ -90,7 +94,7 @@ export function createEnrollmentDesk(parts: EnrollmentDeskParts): EnrollmentDesk
       if (!page.ok) return page;
       const items: Json[] = [];
       for (const enrollment of page.value.items) {
-        const item = await shown(enrollment);
+        const item = await shown(enrollment, 'hidden');
         if (!item.ok) return item;
         items.push(item.value);
       }
@@ -115,19 +119,26 @@ async function changeOne(
   return outcome;
 }
 
+// dps-wire 6.
+const freshKeyBytes = 64;
+
 /** The body under the schema, with the address's id where the body names none. */
 function formOf(
   parts: EnrollmentDeskParts,
   kind: EnrollmentKind,
   body: unknown,
   id: string | undefined,
-): Result<Enrollment, ServiceFault> {
+): Result<FormedEnrollment, ServiceFault> {
   const wire = wireOf(kind, body, id);
   if (!wire.ok) return wire;
   if (id !== undefined && keyOf(idOf(kind, wire.value)) !== keyOf(id)) {
     return failed(serviceFault('invalid', { reason: 'The id of the body differs from the address.' }));
   }
-  return enrollmentFromWire(kind, wire.value, { nowMs: parts.clock.nowMs(), etag: parts.random.uuid() });
+  return enrollmentFromWire(kind, wire.value, {
+    nowMs: parts.clock.nowMs(),
+    etag: parts.random.uuid(),
+    freshKey: () => toBase64(parts.random.bytes(freshKeyBytes)),
+  });
 }
 
 function wireOf(kind: EnrollmentKind, body: unknown, id: string | undefined): Result<WireEnrollment, ServiceFault> {
@@ -182,9 +193,9 @@ function changeOf(
     if (id === '') return failed(serviceFault('invalid', { reason: 'The id is missing.' }));
     return ok({ id, change: { change: 'delete', kind, key: keyOf(id), if: { is: 'present' } } });
   }
-  const enrollment = formOf(parts, kind, item, undefined);
-  if (!enrollment.ok) return enrollment;
-  return ok({ id, change: { change: 'put', enrollment: enrollment.value, if: bulkCondition(mode, item) } });
+  const formed = formOf(parts, kind, item, undefined);
+  if (!formed.ok) return formed;
+  return ok({ id, change: { change: 'put', ...formed.value, if: bulkCondition(mode, item) } });
 }
 
 function bulkCondition(mode: Exclude<BulkMode, 'delete'>, item: unknown): Precondition {

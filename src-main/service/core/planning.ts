@@ -3,12 +3,11 @@ import { toBase64 } from '../../lib/base/bytes.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
 import { allocate } from './allocation.ts';
-import { hmacKeyBytes, sealedKey, type Attested } from './attestation.ts';
+import type { Proven } from './claim.ts';
 import { registrationErrors, type ServiceFault } from './faults.ts';
+import { hmacKeyBytes, sealedKey } from './tpm-proof.ts';
 import type { Store } from './ports.ts';
 import type { AllocationDefault, Enrollment, HubAuthentication, LinkedHub, Plan, Registration } from './records.ts';
-
-export type Proven = Exclude<Attested, { readonly is: 'challenge' }>;
 
 export interface PlanningParts {
   readonly store: Store;
@@ -103,7 +102,7 @@ interface Credential {
   readonly hubKeyBlob: string | undefined;
 }
 
-/** dps-wire 10.1: TPM as `sas` with a key of its own, certificates as `selfSigned` by thumbprint. */
+/** dps-wire 10.1: keys as they are, TPM as `sas` with a key of its own, certificates as `selfSigned` by thumbprint. */
 function credentialOf(random: Random, attested: Proven): Result<Credential, ServiceFault> {
   if (attested.is === 'tpm') {
     const key = random.bytes(hmacKeyBytes);
@@ -112,6 +111,9 @@ function credentialOf(random: Random, attested: Proven): Result<Credential, Serv
     const secondaryKey = toBase64(random.bytes(hmacKeyBytes));
     const authentication = { type: 'sas', primaryKey: toBase64(key), secondaryKey } as const;
     return ok({ authentication, hubKeyBlob: toBase64(blob.value) });
+  }
+  if (attested.is === 'symmetricKey') {
+    return ok({ authentication: { type: 'sas', ...attested.keys }, hubKeyBlob: undefined });
   }
   return ok({ authentication: thumbprintsOf(attested.enrollment, attested.thumbprint), hubKeyBlob: undefined });
 }

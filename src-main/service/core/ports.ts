@@ -8,6 +8,7 @@ import type {
   Enrollment,
   EnrollmentKind,
   HubAuthentication,
+  KeySlot,
   LinkedHub,
   NewOperation,
   Operation,
@@ -26,7 +27,13 @@ export type Precondition =
   | { readonly is: 'etag'; readonly etag: string };
 
 export type EnrollmentChange =
-  | { readonly change: 'put'; readonly enrollment: Enrollment; readonly if: Precondition }
+  | {
+      readonly change: 'put';
+      readonly enrollment: Enrollment;
+      /** Keys that were not given: those that are there stay, and the enrollment's new ones go. */
+      readonly keeps?: readonly KeySlot[];
+      readonly if: Precondition;
+    }
   | { readonly change: 'delete'; readonly kind: EnrollmentKind; readonly key: string; readonly if: Precondition };
 
 /** The record as it is after the change; undefined after a removal. */
@@ -60,6 +67,8 @@ export interface Store {
   changeEnrollments(changes: readonly EnrollmentChange[]): Stored<readonly ChangeOutcome[]>;
   enrollment(kind: EnrollmentKind, key: string): Stored<Enrollment | undefined>;
   enrollments(kind: EnrollmentKind, slice: PageSlice): Stored<PageOf<Enrollment>>;
+  /** Groups that attest by key, by id: at most as many as there may be (dps-wire 8.4). */
+  groupsByKey(): Stored<readonly Enrollment[]>;
   /** Groups that hold a certificate with one of these subjects (SHA-256 of the DER name, hexadecimal). */
   groupsBySubject(subjectHashes: readonly string[]): Stored<readonly Enrollment[]>;
 

@@ -16,7 +16,10 @@ export type Attestation =
       readonly type: 'x509';
       readonly primary: HeldCertificate | undefined;
       readonly secondary: HeldCertificate | undefined;
-    };
+    }
+  | ({ readonly type: 'symmetricKey' } & Readonly<Record<KeySlot, /** Base64. */ string>>);
+
+export type KeySlot = 'primaryKey' | 'secondaryKey';
 
 export interface ReprovisionPolicy {
   readonly updateHubAssignment: boolean;
@@ -86,7 +89,14 @@ export interface Registration {
 /** How the device proved itself: a poll must prove the same. */
 export type Proof =
   | { readonly kind: 'tpm'; /** Base64: the challenge's key. */ readonly key: string }
-  | { readonly kind: 'x509'; /** The leaf's SHA-256, lower-case hexadecimal. */ readonly thumbprint: string };
+  | { readonly kind: 'x509'; /** The leaf's SHA-256, lower-case hexadecimal. */ readonly thumbprint: string }
+  | {
+      readonly kind: 'symmetricKey';
+      /** SHA-256 of the key that signed, hexadecimal: the enrollment keeps the key. */
+      readonly keyId: string;
+      /** A group's keys are derived for the id in this spelling. */
+      readonly signedId: string;
+    };
 
 export type HubAuthentication =
   | { readonly type: 'sas'; readonly primaryKey: string; readonly secondaryKey: string }

@@ -3,21 +3,23 @@ import type { Clock } from '../../lib/base/clock.ts';
 import { isoTime } from '../../lib/base/host.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
-import { fromBase64, toBase64, utf8 } from '../../lib/base/bytes.ts';
-import { verifySasToken } from '../../lib/dps/sas.ts';
+import { toBase64, utf8 } from '../../lib/base/bytes.ts';
 import { registrationId as registrationIdShape, wireTime } from '../../lib/dps/wire.ts';
-import { attest, deviceToken, type DeviceClaim } from './attestation.ts';
-import { thumbprintOf } from './enrollment-form.ts';
+import { attest } from './attestation.ts';
+import type { DeviceClaim, Proven } from './claim.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
-import { planRegistration, type Proven } from './planning.ts';
+import type { GroupKeys } from './group-keys.ts';
+import { planRegistration } from './planning.ts';
+import { checkProof, proofOf } from './poll-proof.ts';
 import type { PageOf, PageSlice, Precondition, Store } from './ports.ts';
-import { keyOf, type Operation, type Proof, type Registration } from './records.ts';
+import { keyOf, type Operation, type Registration } from './records.ts';
 import type { TpmChallenges } from './tpm-challenges.ts';
 
 export interface RegistrationDeskParts {
   readonly idScope: string;
   readonly store: Store;
   readonly challenges: TpmChallenges;
+  readonly groupKeys: GroupKeys;
   readonly clock: Clock;
   readonly random: Random;
   /** There is new work for the worker. */
@@ -83,7 +85,7 @@ export function createRegistrationDesk(parts: RegistrationDeskParts): Registrati
       if (found?.registrationKey !== keyOf(claim.registrationId)) {
         return failed(serviceFault('not-found', { what: 'The operation' }));
       }
-      const proven = checkProof(found.proof, claim);
+      const proven = await checkProof(store, found, claim);
       if (!proven.ok) return proven;
       const registration = await store.registration(found.registrationKey);
       return registration.ok ? ok(operationView(found, claim.registrationId, registration.value)) : registration;
@@ -165,27 +167,6 @@ function operationId(random: Random): string {
   return `5.${Buffer.from(random.bytes(8)).toString('hex')}.${random.uuid()}`;
 }
 
-function proofOf(attested: Proven): Proof {
-  if (attested.is === 'x509') return { kind: 'x509', thumbprint: attested.thumbprint };
-  return { kind: 'tpm', key: toBase64(attested.challenge.key) };
-}
-
-/**
- * A poll proves what the registration proved. A token's end is not looked at again: some clients use one token of 30 s
- * for the whole registration (dps-wire 1.7), and the operation's own life bounds it.
- */
-function checkProof(proof: Proof, claim: DeviceClaim): Result<void, ServiceFault> {
-  const refused = failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
-  if (proof.kind === 'x509') {
-    const [leaf] = claim.certificates;
-    return leaf !== undefined && thumbprintOf(leaf) === proof.thumbprint ? ok() : refused;
-  }
-  const token = deviceToken(claim.authorization ?? '', claim);
-  const key = fromBase64(proof.key);
-  if (!token.ok || key === undefined) return refused;
-  return verifySasToken(token.value, { keys: [key], nowS: 0, skewS: 0 }).ok ? ok() : refused;
-}
-
 function assigningJson(operationIdText: string, registrationId: string): Record<string, unknown> {
   return {
     operationId: operationIdText,
@@ -207,7 +188,7 @@ function operationView(operation: Operation, asked: string, registration: Regist
     lastUpdatedDateTimeUtc: wireTime(isoTime(registration?.updatedMs ?? operation.createdMs)),
     // dps-wire 1.5: base64 of the quoted ETag.
     ...(registration === undefined ? {} : { etag: toBase64(utf8(`"${registration.etag}"`)) }),
-    ...(operation.proof.kind === 'x509' ? { x509: group } : {}),
+    ...(operation.proof.kind === 'tpm' ? {} : { [operation.proof.kind]: group }),
     ...(operation.hubKeyBlob === undefined ? {} : { tpm: { authenticationKey: operation.hubKeyBlob } }),
   };
   return { isDone: true, json: { operationId: operation.id, status: outcome.status, registrationState: state } };
