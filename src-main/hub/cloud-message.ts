@@ -50,8 +50,16 @@ export function isAck(text: string): text is Ack {
   return (acks as readonly string[]).includes(text);
 }
 
-/** Undefined when there is nothing to say against it. */
-export function complaintAbout(form: CloudMessageForm): Outcome<Ack> {
+// Azure's rule for a property's name: it is a header over HTTP (RFC 9110 section 5.6.2).
+const propertyName = /^[A-Za-z0-9!#$%&'*+\-.^_`|~]{1,128}$/;
+
+/** What the sender wants to hear of it, when there is nothing to say against the message. */
+export function checkedForm(form: CloudMessageForm): Outcome<Ack> {
+  if (!Object.keys(form.properties).every((name) => propertyName.test(name))) {
+    return failed(
+      hubFault('ArgumentInvalid', { reason: 'the name of a property holds other signs than a header may' }),
+    );
+  }
   const texts = [...Object.entries(form.properties), ...Object.entries(form.system)].flat() as readonly string[];
   const propertyBytes = texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
   if (propertyBytes > maxPropertyBytes) return failed(hubFault('MessageTooLarge', { limit: maxPropertyBytes }));

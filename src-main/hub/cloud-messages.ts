@@ -7,7 +7,7 @@ import { timeOf } from '../lib/base/host.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
-import { complaintAbout, type CloudMessage, type CloudMessageForm } from './cloud-message.ts';
+import { checkedForm, type CloudMessage, type CloudMessageForm } from './cloud-message.ts';
 import type { CloudMessageStore, CloudMessageWriter, WaitingMessage } from './cloud-message-store.ts';
 import type { Outcome } from './device-changes.ts';
 import { hubFault, type HubFault } from './hub-fault.ts';
@@ -109,7 +109,7 @@ export function createCloudMessages(parts: CloudMessageParts): Readonly<CloudMes
 }
 
 function enqueue(desk: Desk, deviceId: string, form: CloudMessageForm): Outcome<CloudReceipt> {
-  const ack = complaintAbout(form);
+  const ack = checkedForm(form);
   if (!ack.ok) return ack;
   const nowMs = desk.clock.nowMs();
   const expiresMs = expiryOf(form, nowMs);

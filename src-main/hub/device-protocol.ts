@@ -1,9 +1,12 @@
-/** What a hub does with its devices' MQTT connections: lets them in, takes telemetry, answers for their twins. */
+/** What a hub does with its devices' MQTT connections: lets them in, keeps their subscriptions, takes what they publish. */
 import { fromUtf8, utf8 } from '../lib/base/bytes.ts';
+import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import { ok } from '../lib/base/result.ts';
 import type { MqttConnect, MqttConnection, MqttDecision, MqttHooks, MqttMessage } from '../lib/listen/mqtt.ts';
+import type { Admission } from './access.ts';
 import { maxTelemetryBytes, type DeviceDesk } from './device-desk.ts';
+import { openDeviceSession, type DeviceSession } from './device-session.ts';
 import type { DeviceStore, TopicSubscription } from './device-store.ts';
 import {
   desiredChanges,
@@ -26,6 +29,7 @@ export interface DevicePeer {
 export interface ProtocolParts {
   readonly desk: DeviceDesk;
   readonly store: DeviceStore;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -36,27 +40,31 @@ export const maxPacketBytes = maxTelemetryBytes + 65_536;
 const maxFilters = 8; // there are four topics to subscribe to, and an id may be spelled in two ways
 
 export function deviceHooks(parts: ProtocolParts): MqttHooks<DevicePeer> {
-  const leaving = new Map<string, () => void>();
+  const sessions = new Map<string, DeviceSession>();
+  const admissions = new Map<string, Admission>();
   return {
-    connecting: (connect) => letIn(parts, connect),
+    connecting(connect) {
+      const { decision, admission } = letIn(parts, connect);
+      if (admission !== undefined) admissions.set(connect.clientId, admission);
+      return decision;
+    },
     connected(connection) {
       const { clientId } = connection;
-      const leave = parts.desk.connections.opened(clientId, {
-        desiredChanged: (patch, version) => {
-          notifyDesired(connection, patch, version);
-        },
-        close: () => {
-          connection.close();
-        },
-      });
-      leaving.set(clientId, leave);
+      const endsAtMs = admissions.get(clientId)?.endsAtMs;
+      admissions.delete(clientId);
+      const older = sessions.get(clientId);
+      sessions.set(clientId, openSession(parts, connection, endsAtMs));
+      // of the same id: the broker closes it and says nothing of its end
+      older?.end();
       parts.log.info('device-connected', { deviceId: clientId, protocol: 'mqtt' });
     },
     disconnected({ clientId }) {
-      leaving.get(clientId)?.();
-      leaving.delete(clientId);
+      sessions.get(clientId)?.end();
+      sessions.delete(clientId);
       parts.log.info('device-disconnected', { deviceId: clientId, protocol: 'mqtt' });
     },
+    ready: ({ clientId }) => sessions.get(clientId)?.refresh(),
+    subscribed: ({ clientId }) => sessions.get(clientId)?.refresh(),
     // IoT Hub has no QoS 2: it ends the connection (dps-wire section 10.2)
     mayPublish: ({ clientId }, { topic, qos, payload }) =>
       qos < 2 && payload.length <= maxTelemetryBytes && parsePublish(clientId, topic) !== undefined,
@@ -66,6 +74,7 @@ export function deviceHooks(parts: ProtocolParts): MqttHooks<DevicePeer> {
     },
     maySubscribe: (connection, wanted) => keepSubscription(parts, connection, wanted),
     unsubscribed(connection, filters) {
+      sessions.get(connection.clientId)?.refresh();
       if (connection.clean) return;
       changeKept(parts, connection.clientId, (kept) => {
         for (const filter of filters) kept.delete(filter);
@@ -74,22 +83,48 @@ export function deviceHooks(parts: ProtocolParts): MqttHooks<DevicePeer> {
   };
 }
 
-function letIn(parts: ProtocolParts, connect: MqttConnect<DevicePeer>): MqttDecision {
+interface Entry {
+  readonly decision: MqttDecision;
+  readonly admission?: Admission;
+}
+
+function letIn(parts: ProtocolParts, connect: MqttConnect<DevicePeer>): Entry {
   const deviceId = connect.clientId;
   const named = deviceOfUserName(connect.userName);
-  if (named === undefined || !names(named, deviceId)) return { is: 'bad-credentials' };
+  if (named === undefined || !names(named, deviceId)) return { decision: { is: 'bad-credentials' } };
   const token = fromUtf8(connect.password) ?? '';
   const admission = parts.desk.admit(deviceId, { token, certificate: connect.peer.certificate });
-  if (admission === undefined) return { is: 'not-authorized' };
+  if (admission === undefined) return { decision: { is: 'not-authorized' } };
   if (connect.clean) {
     changeKept(parts, deviceId, (kept) => {
       kept.clear();
     });
-    return { is: 'accepted' };
+    return { decision: { is: 'accepted' }, admission };
   }
   // neither P nor N subscribes again after a reconnect (dps-wire section 10.2)
   const kept = parts.store.read((devices) => devices.subscriptions(deviceId));
-  return { is: 'accepted', subscriptions: kept.ok ? kept.value : [] };
+  return { decision: { is: 'accepted', subscriptions: kept.ok ? kept.value : [] }, admission };
+}
+
+function openSession(parts: ProtocolParts, connection: Connection, endsAtMs: number | undefined): DeviceSession {
+  const leave = parts.desk.connections.opened(connection.clientId, {
+    desiredChanged: (patch, version) => {
+      notifyDesired(connection, patch, version);
+    },
+    close: () => {
+      connection.close();
+    },
+  });
+  const session = openDeviceSession(parts, { connection, endsAtMs });
+  return {
+    refresh: () => {
+      session.refresh();
+    },
+    end() {
+      session.end();
+      leave();
+    },
+  };
 }
 
 function take(parts: ProtocolParts, connection: Connection, message: MqttMessage): void {
@@ -117,6 +152,13 @@ function take(parts: ProtocolParts, connection: Connection, message: MqttMessage
       }
       return;
     }
+    case 'method-answer':
+      // one that nobody waits for any more is dropped, as IoT Hub does
+      parts.desk.methods.answered(clientId, published.requestId, {
+        status: published.status,
+        payload: message.payload,
+      });
+      return;
     case undefined:
   }
 }

@@ -1,16 +1,20 @@
 /** The MQTT topics a device speaks to its hub by (dps-wire section 10.2). */
-import type { AppProperties, SystemProperties } from './cloud-message.ts';
+import { isoTime } from '../lib/base/host.ts';
+import type { AppProperties, CloudMessage, SystemProperties } from './cloud-message.ts';
 
 export type DevicePublish =
   | { readonly to: 'telemetry'; readonly system: SystemProperties; readonly properties: AppProperties }
   | { readonly to: 'twin-get'; readonly requestId: string }
-  | { readonly to: 'twin-report'; readonly requestId: string };
+  | { readonly to: 'twin-report'; readonly requestId: string }
+  | { readonly to: 'method-answer'; readonly requestId: string; readonly status: number };
 
 /** Undefined for what a hub does not take from this device. */
 export function parsePublish(deviceId: string, topic: string): DevicePublish | undefined {
   const [twinGet, twinReport] = ['$iothub/twin/GET/', '$iothub/twin/PATCH/properties/reported/'];
   if (topic.startsWith(`${twinGet}?`)) return withRequestId('twin-get', topic.slice(twinGet.length));
   if (topic.startsWith(`${twinReport}?`)) return withRequestId('twin-report', topic.slice(twinReport.length));
+  const [, status, query] = /^\$iothub\/methods\/res\/(-?\d{1,10})\/(\?.*)$/.exec(topic) ?? [];
+  if (status !== undefined && query !== undefined) return methodAnswer(Number(status), query);
   // with and without a slash at the end, then the property bag
   const [, id, bag] = /^devices\/([^/]+)\/messages\/events(?:\/(.*))?$/.exec(topic) ?? [];
   if (id === undefined || !names(id, deviceId)) return undefined;
@@ -24,6 +28,11 @@ const requestIdPattern = /^\?(?:[^&]*&)*\$rid=([^&#+/]{1,128})(?:&|$)/;
 function withRequestId(to: 'twin-get' | 'twin-report', query: string): DevicePublish | undefined {
   const requestId = requestIdPattern.exec(query)?.[1];
   return requestId === undefined ? undefined : { to, requestId };
+}
+
+function methodAnswer(status: number, query: string): DevicePublish | undefined {
+  const requestId = requestIdPattern.exec(query)?.[1];
+  return requestId === undefined ? undefined : { to: 'method-answer', requestId, status };
 }
 
 /** `name=value&...`, percent-encoded; a name alone has an empty value. Undefined when it is not well encoded. */
@@ -69,12 +78,40 @@ function sorted(pairs: readonly (readonly [string, string])[]): {
 
 export const twinResponses = '$iothub/twin/res/#';
 export const desiredChanges = '$iothub/twin/PATCH/properties/desired/#';
-const methodCalls = '$iothub/methods/POST/#';
+export const methodCalls = '$iothub/methods/POST/#';
 
 export function maySubscribeTo(deviceId: string, filter: string): boolean {
-  if ([twinResponses, desiredChanges, methodCalls].includes(filter)) return true;
+  return [twinResponses, desiredChanges, methodCalls].includes(filter) || namesCloudMessages(deviceId, filter);
+}
+
+export function namesCloudMessages(deviceId: string, filter: string): boolean {
   const [, id] = /^devices\/([^/]+)\/messages\/devicebound\/#$/.exec(filter) ?? [];
   return id !== undefined && names(id, deviceId);
+}
+
+/** Its properties are the last level, as in telemetry. The id is as the device spells it, wildcards aside. */
+export function cloudMessageTopic(deviceId: string, message: CloudMessage): string {
+  const system: SystemProperties = {
+    ...message.system,
+    messageId: message.messageId,
+    ...(message.expiresMs === undefined ? {} : { expiryTimeUtc: isoTime(message.expiresMs) }),
+  };
+  const named = Object.entries(bagNames).flatMap(([name, inBag]) => {
+    const value = system[name as keyof SystemProperties];
+    return value === undefined ? [] : [[inBag, value] as const];
+  });
+  const bag = [...named, ...Object.entries(message.properties)]
+    .map(([name, value]) => `${bagPart(name)}=${bagPart(value)}`)
+    .join('&');
+  return `devices/${deviceId.replace(/[%+#]/g, encodeURIComponent)}/messages/devicebound/${bag}`;
+}
+
+function bagPart(text: string): string {
+  return encodeURIComponent(text.toWellFormed());
+}
+
+export function methodCallTopic(methodName: string, requestId: string): string {
+  return `$iothub/methods/POST/${methodName}/?$rid=${requestId}`;
 }
 
 /** `$rid` first: some clients look no further (dps-wire section 11, rule 5). */

@@ -128,18 +128,24 @@ export interface DevicePresence {
   readonly lastActivityMs: number | undefined;
 }
 
-export function identityView(device: Device, presence: DevicePresence): JsonObject {
+/** What a hub knows of a device beside its record. */
+export interface DeviceStanding extends DevicePresence {
+  /** Messages that wait for it. */
+  readonly waiting: number;
+}
+
+export function identityView(device: Device, standing: DeviceStanding): JsonObject {
   return {
     deviceId: device.deviceId,
     generationId: device.generationId,
     etag: device.etag,
-    connectionState: presence.connected ? 'Connected' : 'Disconnected',
+    connectionState: standing.connected ? 'Connected' : 'Disconnected',
     status: device.status,
     statusReason: device.statusReason,
     connectionStateUpdatedTime: timeOrNever(device.connectionUpdatedMs),
     statusUpdatedTime: timeOrNever(device.statusUpdatedMs),
-    lastActivityTime: timeOrNever(presence.lastActivityMs ?? device.lastActivityMs),
-    cloudToDeviceMessageCount: 0,
+    lastActivityTime: timeOrNever(standing.lastActivityMs ?? device.lastActivityMs),
+    cloudToDeviceMessageCount: standing.waiting,
     authentication: authenticationView(device.authentication),
     capabilities: { iotEdge: device.iotEdge },
   };
@@ -162,16 +168,16 @@ function thumbprintView(authentication: Authentication): JsonObject {
   };
 }
 
-export function twinView(device: Device, presence: DevicePresence): JsonObject {
+export function twinView(device: Device, standing: DeviceStanding): JsonObject {
   return {
     deviceId: device.deviceId,
     etag: twinEtag(device.twin),
     deviceEtag: device.etag,
     status: device.status,
     statusUpdateTime: timeOrNever(device.statusUpdatedMs),
-    connectionState: presence.connected ? 'Connected' : 'Disconnected',
-    lastActivityTime: timeOrNever(presence.lastActivityMs ?? device.lastActivityMs),
-    cloudToDeviceMessageCount: 0,
+    connectionState: standing.connected ? 'Connected' : 'Disconnected',
+    lastActivityTime: timeOrNever(standing.lastActivityMs ?? device.lastActivityMs),
+    cloudToDeviceMessageCount: standing.waiting,
     authenticationType: device.authentication.type,
     x509Thumbprint: thumbprintView(device.authentication),
     modelId: '',

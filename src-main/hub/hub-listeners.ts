@@ -8,7 +8,7 @@ import { listenTls, type Listener } from '../lib/listen/tls-server.ts';
 import type { TlsAuthority, TlsKeyKind } from '../lib/x509/tls-authority.ts';
 import type { Hub } from './hub.ts';
 import type { HubPlace, HubPorts } from './options.ts';
-import { refusalReply } from './registry-api.ts';
+import { refusalReply } from './web-answer.ts';
 
 export interface DoorParts {
   readonly place: HubPlace;

@@ -16,9 +16,9 @@ import { createDeviceMessages } from './device-messages.ts';
 import { deviceHooks, maxPacketBytes, type DevicePeer } from './device-protocol.ts';
 import type { DeviceStore } from './device-store.ts';
 import { createDirectMethods } from './direct-methods.ts';
+import { answerHub } from './hub-api.ts';
 import type { HubKeys } from './hub-database.ts';
 import { createPresence } from './presence.ts';
-import { answerRegistry } from './registry-api.ts';
 import { createRegistry } from './registry.ts';
 
 export interface HubParts {
@@ -33,7 +33,7 @@ export interface HubParts {
 
 export interface Hub {
   readonly hostName: string;
-  answer(request: WebRequest): WebReply | Promise<WebReply>;
+  answer(request: WebRequest): Promise<WebReply>;
   /** What every device protocol translates to. */
   readonly desk: DeviceDesk;
   readonly devices: MqttBroker<DevicePeer>;
@@ -64,14 +64,14 @@ export async function createHub(parts: HubParts): Promise<Readonly<Hub>> {
   const registry = createRegistry({ store, clock, random, log, tell });
   const cores = { connections, methods, cloudMessages };
   const desk = createDeviceDesk({ access, registry, presence, messages, ...cores, clock, log });
-  const devices = await createMqttBroker(deviceHooks({ desk, store, log }), {
+  const devices = await createMqttBroker(deviceHooks({ desk, store, clock, log }), {
     maxPacketBytes,
     maxConnections: maxTlsConnections, // the listener's own bound
     cleanSession: 'as-asked',
   });
   return Object.freeze<Hub>({
     hostName,
-    answer: (request) => answerRegistry({ access, registry, presence, messages, ...cores, clock, random }, request),
+    answer: (request) => answerHub({ access, registry, presence, messages, ...cores, desk, clock, random }, request),
     desk,
     devices,
     async close() {

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import { createHub, type Hub } from '../../src-main/hub/hub.ts';
 import { openHubDatabase } from '../../src-main/hub/hub-database.ts';
 import { openDoors } from '../../src-main/hub/hub-listeners.ts';
@@ -20,6 +20,8 @@ export interface HubBench {
   readonly address: string;
   readonly ports: { readonly https: number; readonly mqtts: number };
   readonly caPem: string;
+  /** Of the policy; what it signs is a service's. */
+  readonly policyKey: string;
   /** Calls signed by the policy's key. */
   readonly registry: SignedCaller;
   /** The same with a key of nobody. */
@@ -70,6 +72,7 @@ export async function openHubBench(): Promise<HubBench> {
     address,
     ports,
     caPem: authority.caPem,
+    policyKey: keys.primaryKey,
     registry,
     stranger,
     async restart() {
@@ -93,6 +96,8 @@ export interface DeviceLogin {
   readonly key?: string;
   readonly userName?: string;
   readonly clean?: boolean;
+  /** From the first packet on: a kept session may be sent to before the connection is known to its test. */
+  readonly onMessage?: (topic: string, text: string) => void;
 }
 
 /** An MQTT client that neither retries nor resubscribes: what the hub keeps is what there is. */
@@ -108,7 +113,18 @@ export function connectDevice(bench: HubBench, login: DeviceLogin): Promise<Mqtt
     ...(login.password === undefined ? {} : { password: login.password }),
     ...(login.cert === undefined || login.key === undefined ? {} : { cert: login.cert, key: login.key }),
   };
-  return connectAsync(`mqtts://${bench.address}:${bench.ports.mqtts}`, options);
+  const { onMessage } = login;
+  if (onMessage === undefined) return connectAsync(`mqtts://${bench.address}:${bench.ports.mqtts}`, options);
+  const client = connect(`mqtts://${bench.address}:${bench.ports.mqtts}`, options);
+  client.on('message', (topic, payload) => {
+    onMessage(topic, payload.toString());
+  });
+  return new Promise((resolve, reject) => {
+    client.once('connect', () => {
+      resolve(client);
+    });
+    client.once('error', reject);
+  });
 }
 
 export interface TokenFor {

@@ -25,6 +25,8 @@ export interface WebRequest {
   readonly query: URLSearchParams;
   /** By its lower-case name. */
   header(name: string): string | undefined;
+  /** All of them, in the order and the spelling of the wire. */
+  headers(): readonly (readonly [name: string, value: string])[];
   /** Empty when there was none; a body with GET is passed over (dps-wire 11, rule 17). */
   readonly body: Uint8Array;
   readonly peer: TlsPeer;
@@ -34,7 +36,7 @@ export interface WebReply {
   readonly status: number;
   /** Lower case: some clients compare names byte by byte (dps-wire 1.6). */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
+  readonly body: string | Uint8Array;
 }
 
 /** What the listener refuses by itself, so that the program can say it in its API's own words. */
@@ -127,9 +129,14 @@ function webRequestOf(request: FastifyRequest, peers: WeakMap<Socket, TlsPeer>):
       const value = raw.headers[name];
       return Array.isArray(value) ? value.join(', ') : value;
     },
+    headers: () => pairsOf(raw.rawHeaders),
     body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
     peer: peerOf(raw.socket, peers),
   };
+}
+
+function pairsOf(flat: readonly string[]): readonly (readonly [string, string])[] {
+  return flat.flatMap((name, at) => (at % 2 === 0 ? [[name, flat[at + 1] ?? ''] as const] : []));
 }
 
 /** Read once a connection: the certificates of a connection do not change. */

@@ -9,6 +9,7 @@ import {
   type PublishPacket,
   type Subscription,
 } from 'aedes';
+import { createUnacknowledged, keepNoOutgoing, type Unacknowledged } from './mqtt-outgoing.ts';
 import { createMqttSizeGuard } from './mqtt-size-guard.ts';
 import type {
   MqttBroker,
@@ -30,6 +31,7 @@ interface Link<Peer> {
   readonly client: Client;
   readonly peer: Peer;
   readonly filters: Map<string, 0 | 1>;
+  readonly unacknowledged: Unacknowledged;
   closed: boolean;
   connection: MqttConnection<Peer> | undefined;
 }
@@ -68,6 +70,7 @@ export async function createMqttBroker<Peer>(
   };
   const kept = (): KeptSessions => (broker as unknown as { persistence: KeptSessions }).persistence;
   const broker: Aedes = await Aedes.createBroker(optionsFor(state, kept));
+  keepNoOutgoing(broker);
   watch(state, broker);
   return Object.freeze<MqttBroker<Peer>>({
     handle(stream, peer) {
@@ -162,6 +165,17 @@ function watch<Peer>(state: BrokerState<Peer>, broker: Aedes): void {
     older?.client.close();
     state.hooks.connected(link.connection);
   });
+  broker.on('clientReady', (client) => {
+    const connection = liveConnection(state, client);
+    if (connection !== undefined) state.hooks.ready?.(connection);
+  });
+  broker.on('subscribe', (_filters, client) => {
+    const connection = liveConnection(state, client);
+    if (connection !== undefined) state.hooks.subscribed?.(connection);
+  });
+  broker.on('ack', (_packet, client) => {
+    state.links.get(client)?.unacknowledged.acknowledged();
+  });
   broker.on('unsubscribe', (filters, client) => {
     const link = state.links.get(client);
     // at its end every connection is unsubscribed too; that is not the client's wish
@@ -171,9 +185,17 @@ function watch<Peer>(state: BrokerState<Peer>, broker: Aedes): void {
   });
 }
 
+/** Undefined for one that has been replaced or is not let in yet. */
+function liveConnection<Peer>(state: BrokerState<Peer>, client: Client): MqttConnection<Peer> | undefined {
+  const link = state.links.get(client);
+  const connection = link?.connection;
+  return connection !== undefined && state.live.get(connection.clientId) === link ? connection : undefined;
+}
+
 function adopt<Peer>(state: BrokerState<Peer>, broker: Aedes, stream: Duplex, peer: Peer): void {
   const client = broker.handle(stream);
-  const link: Link<Peer> = { client, peer, filters: new Map(), closed: false, connection: undefined };
+  const own = { filters: new Map<string, 0 | 1>(), unacknowledged: createUnacknowledged() };
+  const link: Link<Peer> = { client, peer, ...own, closed: false, connection: undefined };
   state.links.set(client, link);
   state.open.add(link);
   // not aedes' own event: it is not raised for a client that another one of the same id has replaced
@@ -198,8 +220,12 @@ function connectionOver<Peer>(link: Link<Peer>): MqttConnection<Peer> {
     clean: client.clean,
     peer,
     filters,
-    send({ topic, payload, qos }) {
+    send({ topic, payload, qos }, acknowledged = () => undefined) {
       if (link.closed) return;
+      if (qos > 0 && !link.unacknowledged.sent(acknowledged)) {
+        client.close();
+        return;
+      }
       const body = Buffer.from(payload);
       const packet: PublishPacket = { cmd: 'publish', topic, payload: body, qos, retain: false, dup: false };
       // a failed write ends the connection by aedes' own hand

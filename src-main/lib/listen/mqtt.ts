@@ -32,8 +32,14 @@ export interface MqttConnection<Peer> {
   readonly peer: Peer;
   /** What it is subscribed to now. */
   readonly filters: ReadonlyMap<string, 0 | 1>;
-  /** Straight to this client, whatever it is subscribed to; a client that has left misses it. */
-  send(message: { readonly topic: string; readonly payload: Uint8Array; readonly qos: 0 | 1 }): void;
+  /**
+   * Straight to this client, whatever it is subscribed to; a client that has left misses it. With QoS 1 `acknowledged`
+   * is called at its PUBACK, and never when the connection ends first: who sent it keeps it until then.
+   */
+  send(
+    message: { readonly topic: string; readonly payload: Uint8Array; readonly qos: 0 | 1 },
+    acknowledged?: () => void,
+  ): void;
   close(): void;
 }
 
@@ -42,12 +48,16 @@ export interface MqttHooks<Peer> {
   /** At most one connection a client id: an older one has been closed. */
   connected(connection: MqttConnection<Peer>): void;
   disconnected(connection: MqttConnection<Peer>): void;
+  /** The CONNACK has gone out: what is sent from here follows it. */
+  ready?(connection: MqttConnection<Peer>): void;
   /** False ends the connection, as IoT Hub does with what it does not take. */
   mayPublish(connection: MqttConnection<Peer>, message: MqttMessage): boolean;
   /** After the PUBACK has gone out: an answer sent from here follows it. */
   published(connection: MqttConnection<Peer>, message: MqttMessage): void;
   /** Asked before the SUBACK goes out; false refuses this filter alone. */
   maySubscribe(connection: MqttConnection<Peer>, wanted: MqttFilter): boolean;
+  /** The SUBACK has gone out; a session that is restored says it by `ready` alone. */
+  subscribed?(connection: MqttConnection<Peer>): void;
   /** The client's own wish, not the end of its connection. */
   unsubscribed(connection: MqttConnection<Peer>, filters: readonly string[]): void;
 }
