@@ -50,23 +50,40 @@ export interface HttpsServerOptions extends ListenAddress {
   refuse(refusal: WebRefusal): WebReply;
   /** Without one, a request that offers to upgrade is answered like any other. */
   readonly webSocket?: WebSocketDoor;
+  readonly waits?: Partial<HttpsWaits>;
 }
 
-// A device on a slow line still sends its 2 kB within this; nobody may hold a connection with half a request.
-const requestTimeoutMs = 60_000;
-// Polling devices come back every few seconds; keeping the connection spares them a handshake.
-const keepAliveTimeoutMs = 30_000;
+/** How long a peer may take; the usual ones when left out. */
+export interface HttpsWaits {
+  readonly handshakeMs: number;
+  /** From a request's first byte to its last. */
+  readonly requestMs: number;
+  /** Between two requests. */
+  readonly keepAliveMs: number;
+}
+
+const usualWaits = {
+  // A device on a slow line still sends its 2 kB within this; nobody may hold a connection with half a request.
+  requestMs: 60_000,
+  // Polling devices come back every few seconds; keeping the connection spares them a handshake.
+  keepAliveMs: 30_000,
+};
+// Node looks for requests that take too long this often.
+const lookEveryMs = 5_000;
 
 export async function listenHttps(options: HttpsServerOptions): Promise<Result<Listener>> {
+  const { handshakeMs, requestMs, keepAliveMs } = { ...usualWaits, ...options.waits };
   const app = fastify({
     https: {
-      ...tlsServerOptions(options.credential),
+      ...tlsServerOptions(options.credential, handshakeMs),
       maxHeaderSize: 16_384,
+      headersTimeout: requestMs,
+      connectionsCheckingInterval: Math.min(lookEveryMs, requestMs),
       shouldUpgradeCallback: (request: IncomingMessage) => options.webSocket !== undefined && asksForWebSocket(request),
     },
     bodyLimit: options.maxBodyBytes,
-    requestTimeout: requestTimeoutMs,
-    keepAliveTimeout: keepAliveTimeoutMs,
+    requestTimeout: requestMs,
+    keepAliveTimeout: keepAliveMs,
     forceCloseConnections: true,
     return503OnClosing: false,
     exposeHeadRoutes: false,

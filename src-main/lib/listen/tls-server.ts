@@ -29,7 +29,7 @@ export interface Listener {
 }
 
 // Small devices need seconds for RSA; nobody may hold a half-open connection for longer.
-const handshakeTimeoutMs = 30_000;
+const usualHandshakeMs = 30_000;
 
 /** Per listener; WebSockets count on the listener that they came in by. */
 export const maxTlsConnections = connectionsWithin(openFileLimit());
@@ -37,14 +37,14 @@ export const maxTlsConnections = connectionsWithin(openFileLimit());
 // Devices of a hall that boot at once knock at once; the system cuts it to its own limit (net.core.somaxconn).
 export const waitingConnections = 4_096;
 
-export function tlsServerOptions(credential: ServerCredential): TlsOptions {
+export function tlsServerOptions(credential: ServerCredential, handshakeMs = usualHandshakeMs): TlsOptions {
   return {
     cert: credential.certificatePem,
     key: credential.privateKeyPem,
     minVersion: 'TLSv1.2',
     requestCert: true,
     rejectUnauthorized: false,
-    handshakeTimeout: handshakeTimeoutMs,
+    handshakeTimeout: handshakeMs,
     // No session resumption: a resumed session shows the leaf alone, and a device of a group could not prove itself
     // again. Without tickets TLS 1.3 falls back to a session cache, and Node keeps none unless it is told how.
     secureOptions: constants.SSL_OP_NO_TICKET,
@@ -53,13 +53,15 @@ export function tlsServerOptions(credential: ServerCredential): TlsOptions {
 
 export interface TlsListenerOptions extends ListenAddress {
   readonly credential: ServerCredential;
+  /** How long a handshake may take; 30 s when left out. */
+  readonly handshakeMs?: number;
   /** Takes over the connection, its errors included. */
   accept(socket: TLSSocket, peer: TlsPeer): void;
 }
 
 export async function listenTls(options: TlsListenerOptions): Promise<Result<Listener>> {
   const open = new Set<TLSSocket>();
-  const server = createServer(tlsServerOptions(options.credential), (socket) => {
+  const server = createServer(tlsServerOptions(options.credential, options.handshakeMs), (socket) => {
     open.add(socket);
     socket.once('close', () => void open.delete(socket));
     // A reset is an end like any other; whoever accepted it hears of the close.

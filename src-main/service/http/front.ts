@@ -1,5 +1,6 @@
 /** Everything the service answers over HTTPS, from one request to one reply. */
 import { fromUtf8 } from '../../lib/base/bytes.ts';
+import { parseJson } from '../../lib/base/json.ts';
 import type { WebRefusal, WebReply, WebRequest } from '../../lib/listen/https-server.ts';
 import { controlRoutes, type ControlApiParts } from './control-api.ts';
 import { deviceRoutes, type DeviceApiParts } from './device-api.ts';
@@ -51,12 +52,7 @@ const ok = { value: undefined };
 function parsedBody(body: Uint8Array): { readonly value: unknown } | undefined {
   const text = fromUtf8(body);
   if (text === undefined) return undefined;
-  if (text.trim() === '') return ok;
-  try {
-    return { value: JSON.parse(text) as unknown };
-  } catch {
-    return undefined;
-  }
+  return text.trim() === '' ? ok : parseJson(text);
 }
 
 /** For support: the same id is asked for from the caller's log and ours. */
