@@ -15,8 +15,8 @@ const serviceOptionFault = faultMaker({
 export interface ServicePorts {
   /** 0 takes a free one. */
   readonly https: number;
-  /** Announced with the first so that all three are one set; nothing listens on these two yet. */
   readonly mqtts: number;
+  /** Announced with the others so that all three are one set; nothing listens on it yet. */
   readonly amqps: number;
 }
 

@@ -9,21 +9,21 @@ import type { Random } from '../lib/base/random.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import { formatConnectionString } from '../lib/dps/connection-string.ts';
 import { systemCodeOf } from '../lib/files/durable-file.ts';
-import { listenHttps, type WebRefusal, type WebRequest } from '../lib/listen/https-server.ts';
 import { openDatabase } from '../lib/sqlite/database.ts';
 import { loadOrCreateTlsAuthority, type TlsAuthority } from '../lib/x509/tls-authority.ts';
 import { checkAccess, freshIdentity } from './core/access.ts';
 import { createAttemptLimits, withAttemptLimits } from './core/attempt-limits.ts';
 import { createEnrollmentDesk } from './core/enrollment-desk.ts';
 import { serviceFault } from './core/faults.ts';
-import { createGroupKeys, forgettingGroupKeys } from './core/group-keys.ts';
+import { createGroupKeys, forgettingGroupKeys, type GroupKeys } from './core/group-keys.ts';
 import { createHubDesk, hubFrom } from './core/hub-desk.ts';
 import type { HubRegistry, Store } from './core/ports.ts';
 import type { ServiceIdentity } from './core/records.ts';
-import { createRegistrationDesk } from './core/registration-desk.ts';
+import { createRegistrationDesk, type RegistrationDesk } from './core/registration-desk.ts';
 import { createRegistrationWorker } from './core/registration-worker.ts';
 import { createTpmChallenges } from './core/tpm-challenges.ts';
-import { createHttpFront, maxHttpBodyBytes, type HttpFront } from './http/front.ts';
+import { openDoors } from './doors.ts';
+import { createHttpFront, type HttpFront } from './http/front.ts';
 import { createHubRegistryClient } from './hub-client/hub-registry-client.ts';
 import type { ServiceOptions, ServicePorts } from './options.ts';
 import { openSqliteStore } from './store/sql-store.ts';
@@ -93,14 +93,21 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
   const caPem = [authority.caPem, ...rootCertificates].join('\n');
   const hubs = createHubRegistryClient({ ...parts, caPem });
   const worker = createRegistrationWorker({ ...parts, store, hubs });
-  const front = frontOf(options, parts, {
-    store,
-    hubs,
-    identity: identity.value,
-    onStarted: () => {
-      worker.wake();
-    },
-  });
+  const groupKeys = createGroupKeys(store);
+  const registrations = withAttemptLimits(
+    createRegistrationDesk({
+      ...parts,
+      idScope: identity.value.idScope,
+      store,
+      challenges: createTpmChallenges(parts.clock),
+      groupKeys,
+      onStarted: () => {
+        worker.wake();
+      },
+    }),
+    createAttemptLimits(parts.clock),
+  );
+  const front = frontOf(options, parts, { store, hubs, identity: identity.value, registrations, groupKeys });
   const isAddress = isIP(options.hostName) !== 0;
   const credential = await authority.serverCredential({
     slug: 'service',
@@ -109,18 +116,18 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
     ipAddresses: [...new Set(isAddress ? [options.listen, options.hostName] : [options.listen])],
     key: options.tlsKey,
   });
-  const door = credential.ok
-    ? await listenHttps({ ...doorOf(options, front, parts.log), credential: credential.value })
+  const doors = credential.ok
+    ? await openDoors({ ...parts, options, front, registrations, credential: credential.value })
     : credential;
-  if (!door.ok) {
+  if (!doors.ok) {
     await worker.stop();
     hubs.close();
-    return door;
+    return doors;
   }
   return ok({
-    ready: readyOf(options, { identity: identity.value, authority, https: door.value.port }),
+    ready: readyOf(options, { identity: identity.value, authority, ports: doors.value.ports }),
     async close() {
-      await door.value.close();
+      await doors.value.close();
       await worker.stop();
       hubs.close();
       await store.close();
@@ -128,42 +135,21 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
   });
 }
 
-function doorOf(options: ServiceOptions, front: HttpFront, log: Log) {
-  return {
-    host: options.listen,
-    port: options.ports.https,
-    maxBodyBytes: maxHttpBodyBytes,
-    log,
-    answer: (request: WebRequest) => front.answer(request),
-    refuse: (refusal: WebRefusal) => front.refuse(refusal),
-  };
-}
-
 interface FrontParts {
   readonly store: Store;
   readonly hubs: HubRegistry;
   readonly identity: ServiceIdentity;
-  readonly onStarted: () => void;
+  readonly registrations: RegistrationDesk;
+  readonly groupKeys: GroupKeys;
 }
 
 function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts): HttpFront {
-  const { store, hubs, identity } = own;
-  const groupKeys = createGroupKeys(store);
+  const { store, hubs, identity, registrations, groupKeys } = own;
   return createHttpFront({
     ...parts,
     retryAfterS: options.retryAfterS,
     enrollments: createEnrollmentDesk({ ...parts, store: forgettingGroupKeys(store, groupKeys) }),
-    registrations: withAttemptLimits(
-      createRegistrationDesk({
-        ...parts,
-        idScope: identity.idScope,
-        store,
-        challenges: createTpmChallenges(parts.clock),
-        groupKeys,
-        onStarted: own.onStarted,
-      }),
-      createAttemptLimits(parts.clock),
-    ),
+    registrations,
     hubs: createHubDesk({ store, hubs }),
     allowed: (request, right) =>
       checkAccess(
@@ -192,17 +178,17 @@ async function linkHubs(store: Store, connectionStrings: readonly string[]): Pro
 
 function readyOf(
   options: ServiceOptions,
-  own: { readonly identity: ServiceIdentity; readonly authority: TlsAuthority; readonly https: number },
+  own: { readonly identity: ServiceIdentity; readonly authority: TlsAuthority; readonly ports: ServicePorts },
 ): ServiceReady {
   const [owner] = own.identity.policies;
   if (owner === undefined) throw new Error('a service has a policy');
   return {
     idScope: own.identity.idScope,
     deviceHost: options.hostName,
-    ports: { ...options.ports, https: own.https },
+    ports: own.ports,
     serviceConnectionString: formatConnectionString({
       host: options.hostName,
-      port: own.https,
+      port: own.ports.https,
       keyName: owner.name,
       key: owner.primaryKey,
     }),

@@ -51,6 +51,8 @@ const returnCodes = { 'identifier-rejected': 2, unavailable: 3, 'bad-credentials
 
 // A client that reads nothing for this long is gone; its queue must not grow on.
 const drainTimeoutMs = 30_000;
+// What it may leave unread until then: some answers of the largest kind. It asked for each, or is told of changes.
+const maxUnreadBytes = 1_048_576;
 // A CONNECT is one packet; a peer that has not sent it by then is not a device.
 const connectTimeoutMs = 20_000;
 // Device ids have up to 128 characters, also in MQTT 3.1.
@@ -103,7 +105,10 @@ function optionsFor<Peer>(state: BrokerState<Peer>, kept: () => KeptSessions): A
     connectTimeout: connectTimeoutMs,
     maxClientsIdLength: maxClientIdLength,
     preConnect(_client, packet, callback) {
-      if (limits.cleanSession === 'always') packet.clean = true;
+      if (limits.cleanSession === 'always') {
+        packet.clean = true;
+        delete packet.will;
+      }
       callback(null, true);
     },
     authenticate(client, userName, password, done) {
@@ -222,7 +227,8 @@ function connectionOver<Peer>(link: Link<Peer>): MqttConnection<Peer> {
     filters,
     send({ topic, payload, qos }, acknowledged = () => undefined) {
       if (link.closed) return;
-      if (qos > 0 && !link.unacknowledged.sent(acknowledged)) {
+      const isUnread = client.conn.writableLength > maxUnreadBytes;
+      if (isUnread || (qos > 0 && !link.unacknowledged.sent(acknowledged))) {
         client.close();
         return;
       }

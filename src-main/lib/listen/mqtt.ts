@@ -65,7 +65,10 @@ export interface MqttHooks<Peer> {
 export interface MqttLimits {
   readonly maxPacketBytes: number;
   readonly maxConnections: number;
-  /** `always`: no session is kept and session-present is 0, whatever the client asks (dps-wire section 11, rule 12). */
+  /**
+   * `always`: no session is kept and session-present is 0, whatever the client asks (dps-wire section 11, rule 12); a
+   * will is passed over with the session it belongs to.
+   */
   readonly cleanSession: 'as-asked' | 'always';
 }
 

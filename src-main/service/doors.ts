@@ -1,0 +1,61 @@
+/** The service's doors on its address, one a port; what comes in by each goes to its wire, and every wire to one desk. */
+import type { Clock } from '../lib/base/clock.ts';
+import type { Fault } from '../lib/base/fault.ts';
+import type { Log } from '../lib/base/log.ts';
+import type { Random } from '../lib/base/random.ts';
+import { failed, ok, type Result } from '../lib/base/result.ts';
+import { deviceWebSockets } from '../lib/listen/device-web-sockets.ts';
+import { listenHttps } from '../lib/listen/https-server.ts';
+import { listenTls, type Listener, type ServerCredential } from '../lib/listen/tls-server.ts';
+import type { RegistrationDesk } from './core/registration-desk.ts';
+import { maxHttpBodyBytes, type HttpFront } from './http/front.ts';
+import { createDeviceWire, maxPacketBytes } from './mqtt/device-wire.ts';
+import type { ServiceOptions, ServicePorts } from './options.ts';
+
+export interface DoorParts {
+  readonly options: ServiceOptions;
+  readonly credential: ServerCredential;
+  readonly front: HttpFront;
+  readonly registrations: RegistrationDesk;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface OpenDoors {
+  /** Those that were bound. */
+  readonly ports: ServicePorts;
+  close(): Promise<void>;
+}
+
+export async function openDoors(parts: DoorParts): Promise<Result<OpenDoors>> {
+  const { options, credential, front, log } = parts;
+  const { listen: host, ports, retryAfterS } = options;
+  const mqtt = await createDeviceWire({ ...parts, retryAfterS });
+  const opened: Listener[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((listener) => listener.close()));
+    await mqtt.close();
+  };
+  const abandoned = async (fault: Fault): Promise<Result<never>> => {
+    await close();
+    return failed(fault);
+  };
+  const https = await listenHttps({
+    host,
+    port: ports.https,
+    credential,
+    maxBodyBytes: maxHttpBodyBytes,
+    log,
+    answer: (request) => front.answer(request),
+    refuse: (refusal) => front.refuse(refusal),
+    // a message may hold several packets: the last of one request and the first of the next
+    webSocket: deviceWebSockets({ maxMessageBytes: 2 * maxPacketBytes, mqtt: mqtt.accept }),
+  });
+  if (!https.ok) return abandoned(https.fault);
+  opened.push(https.value);
+  const mqtts = await listenTls({ host, port: ports.mqtts, credential, accept: mqtt.accept });
+  if (!mqtts.ok) return abandoned(mqtts.fault);
+  opened.push(mqtts.value);
+  return ok({ ports: { ...ports, https: https.value.port, mqtts: mqtts.value.port }, close });
+}
