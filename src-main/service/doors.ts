@@ -7,6 +7,7 @@ import { failed, ok, type Result } from '../lib/base/result.ts';
 import { deviceWebSockets } from '../lib/listen/device-web-sockets.ts';
 import { listenHttps } from '../lib/listen/https-server.ts';
 import { listenTls, type Listener, type ServerCredential } from '../lib/listen/tls-server.ts';
+import { createAmqpDeviceWire, maxFrameBytes } from './amqp/device-wire.ts';
 import type { RegistrationDesk } from './core/registration-desk.ts';
 import { maxHttpBodyBytes, type HttpFront } from './http/front.ts';
 import { createDeviceWire, maxPacketBytes } from './mqtt/device-wire.ts';
@@ -32,8 +33,11 @@ export async function openDoors(parts: DoorParts): Promise<Result<OpenDoors>> {
   const { options, credential, front, log } = parts;
   const { listen: host, ports, retryAfterS } = options;
   const mqtt = await createDeviceWire({ ...parts, retryAfterS });
+  const amqp = createAmqpDeviceWire({ ...parts, retryAfterS });
   const opened: Listener[] = [];
   const close = async (): Promise<void> => {
+    // first, while its connections are there: AMQP says that it goes
+    await amqp.close();
     await Promise.all(opened.map((listener) => listener.close()));
     await mqtt.close();
   };
@@ -50,12 +54,19 @@ export async function openDoors(parts: DoorParts): Promise<Result<OpenDoors>> {
     answer: (request) => front.answer(request),
     refuse: (refusal) => front.refuse(refusal),
     // a message may hold several packets: the last of one request and the first of the next
-    webSocket: deviceWebSockets({ maxMessageBytes: 2 * maxPacketBytes, mqtt: mqtt.accept }),
+    webSocket: deviceWebSockets({
+      maxMessageBytes: 2 * Math.max(maxPacketBytes, maxFrameBytes),
+      mqtt: mqtt.accept,
+      amqp: amqp.accept,
+    }),
   });
   if (!https.ok) return abandoned(https.fault);
   opened.push(https.value);
   const mqtts = await listenTls({ host, port: ports.mqtts, credential, accept: mqtt.accept });
   if (!mqtts.ok) return abandoned(mqtts.fault);
   opened.push(mqtts.value);
-  return ok({ ports: { ...ports, https: https.value.port, mqtts: mqtts.value.port }, close });
+  const amqps = await listenTls({ host, port: ports.amqps, credential, accept: amqp.accept });
+  if (!amqps.ok) return abandoned(amqps.fault);
+  opened.push(amqps.value);
+  return ok({ ports: { https: https.value.port, mqtts: mqtts.value.port, amqps: amqps.value.port }, close });
 }

@@ -16,7 +16,6 @@ export interface ServicePorts {
   /** 0 takes a free one. */
   readonly https: number;
   readonly mqtts: number;
-  /** Announced with the others so that all three are one set; nothing listens on it yet. */
   readonly amqps: number;
 }
 

@@ -34,6 +34,8 @@ const saslHeader = Buffer.from('414d515003010000', 'hex');
 const headerTimeoutMs = 20_000;
 // One client sleeps in steps of 4 s before its last response, and a TPM takes seconds for each command (dps-wire 3.5).
 const loginTimeoutMs = 120_000;
+// Our own end waits for nobody longer.
+const closeTimeoutMs = 1_000;
 // The longest exchange has four steps (dps-wire 3.5).
 const maxSaslSteps = 8;
 
@@ -77,6 +79,7 @@ export function createAmqpAcceptor<Who>(program: AmqpProgram<Who>, parts: Accept
         const error = { condition: 'amqp:connection:forced', description: 'The service is stopping.' };
         if (phase.at === 'amqp') phase.engine.close(error);
         else connection.wire.end();
+        connection.wire.giveTime(closeTimeoutMs);
       }
       await Promise.all(ends);
     },
