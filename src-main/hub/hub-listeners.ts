@@ -1,11 +1,13 @@
-/** A hub's doors: its registry over HTTPS and its devices over MQTT, each on the hub's own address. */
+/** A hub's doors: its registry over HTTPS, its devices over MQTT and WebSockets, each on the hub's own address. */
 import { isIPv4 } from 'node:net';
 import type { Log } from '../lib/base/log.ts';
 import { ok, type Result } from '../lib/base/result.ts';
+import { deviceWebSockets, type AcceptStream } from '../lib/listen/device-web-sockets.ts';
 import { listenHttps, type WebRefusal } from '../lib/listen/https-server.ts';
 import type { TlsPeer } from '../lib/listen/tls-peer.ts';
 import { listenTls, type Listener } from '../lib/listen/tls-server.ts';
 import type { TlsAuthority, TlsKeyKind } from '../lib/x509/tls-authority.ts';
+import { maxPacketBytes } from './device-protocol.ts';
 import type { Hub } from './hub.ts';
 import type { HubPlace, HubPorts } from './options.ts';
 import { refusalReply } from './web-answer.ts';
@@ -34,6 +36,9 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
     key: parts.tlsKey ?? 'rsa',
   });
   if (!credential.ok) return credential;
+  const acceptMqtt: AcceptStream = (stream, peer) => {
+    parts.hubFor(peer).devices.handle(stream, { certificate: peer.certificates[0] });
+  };
   const https = await listenHttps({
     host: place.address,
     port: ports.https,
@@ -42,15 +47,14 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
     log,
     answer: (request) => parts.hubFor(request.peer).answer(request),
     refuse: (refusal) => refusalReply(refusalCodes[refusal], maxBodyBytes),
+    webSocket: deviceWebSockets({ maxMessageBytes: 2 * maxPacketBytes, mqtt: acceptMqtt }),
   });
   if (!https.ok) return https;
   const mqtts = await listenTls({
     host: place.address,
     port: ports.mqtts,
     credential: credential.value,
-    accept(socket, peer) {
-      parts.hubFor(peer).devices.handle(socket, { certificate: peer.certificates[0] });
-    },
+    accept: acceptMqtt,
   });
   if (mqtts.ok) return ok([https.value, mqtts.value]);
   await https.value.close();
