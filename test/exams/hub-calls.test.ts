@@ -89,6 +89,17 @@ describe('a direct method over MQTT', () => {
     ]);
   });
 
+  it('is refused with a pace beyond 16 open ones of a device, and none of those is lost', async () => {
+    const key = await devices.create('busy');
+    const calls = Array.from({ length: 17 }, (_, n) => invoke('busy', { payload: n, connectTimeoutInSeconds: 60 }));
+    expect(await Promise.race(calls)).toMatchObject({ status: 429, json: { errorCode: 429001 } });
+    const client = await devices.connectByKey('busy', key);
+    answerMethods(client, (_topic, text) => [200, text]);
+    await client.subscribeAsync('$iothub/methods/POST/#');
+    const statuses = (await Promise.all(calls)).map(({ status }) => status).sort();
+    expect(statuses).toEqual([...Array.from({ length: 16 }, () => 200), 429]);
+  });
+
   it.each([
     ['no name', { methodName: '' }],
     ['a name that is no level of a topic', { methodName: 'a/b' }],

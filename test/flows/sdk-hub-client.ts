@@ -34,6 +34,11 @@ async function registryWitness(): Promise<unknown> {
   const ids: string[] = [];
   const query = registry.createQuery('SELECT * FROM devices', 1);
   while (query.hasMoreResults) ids.push(...(await query.nextAsTwin()).result.map(({ deviceId }) => deviceId));
+  const chosen = registry.createQuery("SELECT * FROM devices WHERE tags.site = 'b2' AND status = 'disabled'");
+  const found = (await chosen.nextAsTwin()).result.map(({ deviceId }) => deviceId);
+  const unanswered = await refusalOf(() => registry.createQuery('SELECT count() FROM devices').nextAsTwin());
+  const [bulked] = (await registry.updateDevices([{ deviceId: 'bulk-1', status: 'disabled' }], true)).responseBody
+    .errors;
   const statistics = (await registry.getRegistryStatistics()).responseBody;
   await registry.removeDevices([{ deviceId: 'bulk-1' }], true);
   await registry.delete('plain');
@@ -45,7 +50,9 @@ async function registryWitness(): Promise<unknown> {
     desiredVersion: twin.properties.desired['$version'] as number,
     site: (renamed.tags as { site?: string }).site,
     status: updated.status,
-    refusals: { stale, twice, gone },
+    refusals: { stale, twice, gone, unanswered },
+    found,
+    bulked: bulked?.deviceId,
     bulk: { isSuccessful: bulk.isSuccessful, failed: bulk.errors.map(({ deviceId }) => deviceId) },
     ids,
     statistics,
