@@ -7,11 +7,10 @@ import provisioningHttp from 'azure-iot-provisioning-device-http';
 import security from 'azure-iot-security-x509';
 import { openTpm } from '../../src-main/agent/tpm/open-tpm.ts';
 import { systemClock } from '../../src-main/lib/base/host.ts';
-import { must, type Result } from '../../src-main/lib/base/result.ts';
-import { activateIdentityKey, hmacWithIdentityKey } from '../../src-main/lib/tpm/identity-key.ts';
-import { readTpmIdentity } from '../../src-main/lib/tpm/identity.ts';
-import { registrationIdFromEk } from '../../src-main/lib/tpm/registration-id.ts';
-import { createTpm, type Tpm } from '../../src-main/lib/tpm/tpm.ts';
+import { must } from '../../src-main/lib/base/result.ts';
+import { hmacWithIdentityKey } from '../../src-main/lib/tpm/identity-key.ts';
+import { createTpm } from '../../src-main/lib/tpm/tpm.ts';
+import { tpmSecurity } from './sdk-tpm-security.ts';
 
 interface Job {
   readonly host: string;
@@ -53,33 +52,6 @@ async function byCertificate({ registrationId, cert, key }: NonNullable<Job['x50
   const hub = device.Client.fromConnectionString(text, deviceMqtt.Mqtt);
   void hub.setOptions({ cert, key });
   return { assignedHub, deviceId, desired: await twinOf(hub) };
-}
-
-/** Ours, because azure-iot-security-tpm needs a package that does not install; it decides nothing. */
-async function tpmSecurity(tpm: Tpm) {
-  const identity = must(await readTpmIdentity(tpm));
-  const registrationId = registrationIdFromEk(identity.ek);
-  const answer = <T>(work: Promise<Result<T>>, done: (error: Error, value?: T) => void): void => {
-    void work.then((result) => {
-      if (result.ok) done(null as unknown as Error, result.value);
-      else done(new Error(result.fault.say));
-    });
-  };
-  return {
-    registrationId,
-    endorsementKey: Buffer.from(identity.ek).toString('base64'),
-    getEndorsementKey: (done: (error: Error, key?: Buffer) => void) =>
-      done(null as unknown as Error, Buffer.from(identity.ek)),
-    getStorageRootKey: (done: (error: Error, key?: Buffer) => void) =>
-      done(null as unknown as Error, Buffer.from(identity.srk)),
-    getRegistrationId: (done: (error: Error, id?: string) => void) => done(null as unknown as Error, registrationId),
-    activateIdentityKey: (blob: Buffer, done: (error: Error) => void) =>
-      answer(activateIdentityKey(tpm, new Uint8Array(blob)), (error) => done(error)),
-    signWithIdentity: (text: Buffer, done: (error: Error, signature?: Buffer) => void) =>
-      answer(hmacWithIdentityKey(tpm, new Uint8Array(text)), (error, signature) =>
-        done(error, signature === undefined ? undefined : Buffer.from(signature)),
-      ),
-  };
 }
 
 async function byTpm({ kind, folder, file = 'tpm.json' }: NonNullable<Job['tpm']>): Promise<unknown> {
