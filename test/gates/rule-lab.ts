@@ -60,9 +60,11 @@ export function openLab(): Lab {
     async tryMutant(mutant) {
       const file = join(folder, 'src-main', mutant.file);
       const right = readFileSync(file, 'utf8');
-      writeFileSync(file, mutated(right, mutant));
       try {
+        writeFileSync(file, mutated(right, mutant));
         return await run(mutant.rule);
+      } catch (error) {
+        return [{ name: 'a mutant that cannot be tried', status: 'failed', reasons: [String(error)] }];
       } finally {
         writeFileSync(file, right);
       }

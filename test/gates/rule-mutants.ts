@@ -41,7 +41,7 @@ export const ruleMutants: readonly RuleMutant[] = [
   },
   {
     rule: 9,
-    file: 'service/core/attestation.ts',
+    file: 'service/core/claim.ts',
     find: "(keyName === '' || keyName === 'registration')",
     replace: "keyName === 'registration'",
   },

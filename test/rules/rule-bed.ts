@@ -3,7 +3,7 @@
  * made beforehand with P-256 keys, so that a start takes no time. Its clock goes as it is told.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { request as httpsRequest } from 'node:https';
+import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openHubDatabase } from '../../src-main/hub/hub-database.ts';
@@ -29,7 +29,7 @@ const parts = { clock: systemClock, random: systemRandom, log: silentLog };
 
 export const serviceName = 'dps.rules.test';
 
-/** The system's clock, set forward or back by `shiftMs`; both its times go along. */
+/** The system's clock, set forward by `shiftMs`, never back: both its times go along. */
 interface ShiftedClock extends Clock {
   shiftMs: number;
 }
@@ -85,6 +85,7 @@ export async function openRuleBed(options: RuleBedOptions = {}) {
   const connection = { ...must(parseConnectionString(ready.serviceConnectionString)), host: address };
   const client = createServiceClient({ connection, caPem }, parts);
   const peer = { host: address, port: ready.ports.https, caPem };
+  const shared = new Agent({ keepAlive: true, maxSockets: 8 });
   return {
     address,
     folder,
@@ -94,6 +95,10 @@ export async function openRuleBed(options: RuleBedOptions = {}) {
     client,
     hubAddress,
     ask: (request: RuleRequest) => ask(peer, request),
+    /** On one of a few connections that stay: for many requests without a certificate. */
+    askShared: (request: RuleRequest) => ask({ ...peer, agent: shared }, request),
+    ownerKeyName: connection.keyName,
+    ownerKey: connection.key,
     registerPath: (id: string) => `/${ready.idScope}/registrations/${id}/register?api-version=2019-03-31`,
     pollPath: (id: string, operationId: unknown) =>
       `/${ready.idScope}/registrations/${id}/operations/${String(operationId)}?api-version=2019-03-31`,
@@ -105,6 +110,7 @@ export async function openRuleBed(options: RuleBedOptions = {}) {
     },
     async close(): Promise<void> {
       client.close();
+      shared.destroy();
       await service.close();
       await hub.close();
       block.release();
@@ -154,15 +160,15 @@ async function openHub(file: string, tlsFolder: string, address: string) {
 
 /** On a connection of its own; nothing of our clients is in it. */
 function ask(
-  peer: { readonly host: string; readonly port: number; readonly caPem: string },
+  peer: { readonly host: string; readonly port: number; readonly caPem: string; readonly agent?: Agent },
   call: RuleRequest,
 ): Promise<RuleReply> {
   return new Promise((resolve, reject) => {
     const body = call.body === undefined ? undefined : Buffer.from(call.body);
-    const { host, port, caPem: ca } = peer;
+    const { host, port, caPem: ca, agent = false } = peer;
     const request = httpsRequest(
       {
-        ...{ host, port, ca, agent: false, method: call.method, path: call.path, servername: serviceName },
+        ...{ host, port, ca, agent, method: call.method, path: call.path, servername: serviceName },
         headers: { ...(body === undefined ? {} : { 'content-length': body.length }), ...call.headers },
         ...(call.tls === undefined ? {} : { cert: call.tls.certificatePem, key: call.tls.privateKeyPem }),
       },

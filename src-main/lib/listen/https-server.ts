@@ -15,6 +15,7 @@ import {
   type Listener,
   type ServerCredential,
   waitingConnections,
+  watchConnections,
 } from './tls-server.ts';
 import { asksForWebSocket, openWebSocketDoor, type WebSocketDoor } from './web-socket-door.ts';
 
@@ -97,6 +98,7 @@ export async function listenHttps(options: HttpsServerOptions): Promise<Result<L
     },
   });
   app.server.maxConnections = maxTlsConnections;
+  const connections = watchConnections(app.server);
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => {
     done(null, body);
@@ -125,6 +127,7 @@ export async function listenHttps(options: HttpsServerOptions): Promise<Result<L
       const closed = app.close();
       // those are no requests any more: fastify does not end them
       webSockets?.close();
+      connections.end();
       await closed;
     },
   });

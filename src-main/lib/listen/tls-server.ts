@@ -3,7 +3,8 @@
  * program (dps-wire 5.1). Possession of the key is still proven by the handshake itself.
  */
 import { constants } from 'node:crypto';
-import { createServer, type TLSSocket, type TlsOptions } from 'node:tls';
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { ok, failed, type Result } from '../base/result.ts';
 import { faultOfListen } from './faults.ts';
 import { connectionsWithin, openFileLimit } from './open-files.ts';
@@ -60,13 +61,15 @@ export interface TlsListenerOptions extends ListenAddress {
 }
 
 export async function listenTls(options: TlsListenerOptions): Promise<Result<Listener>> {
-  const open = new Set<TLSSocket>();
   const server = createServer(tlsServerOptions(options.credential, options.handshakeMs), (socket) => {
-    open.add(socket);
-    socket.once('close', () => void open.delete(socket));
     // A reset is an end like any other; whoever accepted it hears of the close.
     socket.on('error', () => undefined);
     options.accept(socket, tlsPeerOf(socket));
+  });
+  const connections = watchConnections(server);
+  // Node tells of a handshake that failed or took too long, and leaves the connection open.
+  server.on('tlsClientError', (_error, socket) => {
+    socket.destroy();
   });
   server.maxConnections = maxTlsConnections;
   return new Promise((resolve) => {
@@ -84,12 +87,29 @@ export async function listenTls(options: TlsListenerOptions): Promise<Result<Lis
           close: () =>
             new Promise((done) => {
               server.close(() => done());
-              for (const socket of open) socket.destroy();
+              connections.end();
             }),
         }),
       );
     });
   });
+}
+
+/** What a server that closes has to end by itself: those too that have not shaken hands, or not asked anything, yet. */
+export function watchConnections(server: Server): { end(): void } {
+  const open = new Set<Socket>();
+  let isEnding = false;
+  server.on('connection', (socket: Socket) => {
+    if (isEnding) socket.destroy();
+    open.add(socket);
+    socket.once('close', () => void open.delete(socket));
+  });
+  return {
+    end() {
+      isEnding = true;
+      for (const socket of open) socket.destroy();
+    },
+  };
 }
 
 export function portOf(address: ReturnType<ReturnType<typeof createServer>['address']>): number {
