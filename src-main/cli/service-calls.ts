@@ -4,30 +4,12 @@ import { failed, ok, type Result } from '../lib/base/result.ts';
 import { serviceAllocationPolicies } from '../lib/dps/control-client.ts';
 import { readSecretLines } from '../lib/process/secret-lines.ts';
 import type { Page, PageRequest } from '../lib/dps/service-client.ts';
-import { wholeNumber, type ParsedOptions } from './options.ts';
-import { certificateEnrollment, groupEnrollment, tpmEnrollment } from './service-enroll.ts';
-import type { CallOption } from './service-options.ts';
-import type { ServiceTarget } from './service-target.ts';
+import { wholeNumber } from './options.ts';
+import { table, type CallAnswer, type CallRequest, type ServiceCall } from './service-call.ts';
+import { caCall } from './service-cas.ts';
+import { groupEnrollment, individualEnrollment } from './service-enroll.ts';
+import { deviceKeyCall } from './service-keys.ts';
 import { cliFault } from './verb.ts';
-
-export interface CallRequest extends ParsedOptions<CallOption> {
-  readonly target: ServiceTarget;
-  /** For people, beside the answer. */
-  readonly warn: (text: string) => void;
-}
-
-/** What goes to a program as JSON and to a person as lines. */
-export interface CallAnswer {
-  readonly json: unknown;
-  readonly lines: readonly string[];
-}
-
-export interface ServiceCall {
-  readonly usage: string;
-  /** Its `--connection-string` is a hub's, not the service's own. */
-  readonly takesConnectionString?: boolean;
-  run(request: CallRequest): Promise<Result<CallAnswer>>;
-}
 
 export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   'link-hub': {
@@ -38,10 +20,17 @@ export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   'unlink-hub': { usage: 'unlink-hub HOST', run: unlinkHub },
   policy: { usage: 'policy [hashed|static]', run: policy },
   enroll: {
-    usage: 'enroll (--tpm-ek FILE|BASE64 | --certificate FILE) [--registration-id ID] [--device-id ID] [--hub HOST]',
+    usage:
+      'enroll (--tpm-ek FILE|BASE64 | --certificate FILE | --ca-name NAME | --symmetric-key) [--registration-id ID] [--device-id ID] [--hub HOST]',
     run: enroll,
   },
-  'enroll-group': { usage: 'enroll-group --id ID --certificate FILE [--hub HOST]', run: enrollGroup },
+  'enroll-group': {
+    usage:
+      'enroll-group --id ID (--certificate FILE | --ca-name NAME [--secondary-ca-name NAME] | --symmetric-key) [--hub HOST]',
+    run: enrollGroup,
+  },
+  'device-key': deviceKeyCall,
+  ca: caCall,
   hubs: { usage: 'hubs', run: listHubs },
   enrollments: { usage: 'enrollments', run: listEnrollments },
   registrations: { usage: 'registrations', run: listRegistrations },
@@ -97,8 +86,8 @@ async function policy({ words, target }: CallRequest): Promise<Result<CallAnswer
   return done.ok ? ok({ json: { policy: wanted }, lines: [`The policy is ${wanted}.`] }) : done;
 }
 
-async function enroll({ values, target }: CallRequest): Promise<Result<CallAnswer>> {
-  const enrollment = values['tpm-ek'] === undefined ? await certificateEnrollment(values) : await tpmEnrollment(values);
+async function enroll({ values, flags, target }: CallRequest): Promise<Result<CallAnswer>> {
+  const enrollment = await individualEnrollment(values, flags.has('symmetric-key'));
   if (!enrollment.ok) return enrollment;
   const there = await target.service.enrollments.get(enrollment.value.registrationId);
   if (there.ok) return failed(cliFault('enrollment-exists', { id: enrollment.value.registrationId }));
@@ -107,8 +96,8 @@ async function enroll({ values, target }: CallRequest): Promise<Result<CallAnswe
   return put.ok ? ok({ json: put.value, lines: [`${put.value.registrationId} is enrolled.`] }) : put;
 }
 
-async function enrollGroup({ values, target }: CallRequest): Promise<Result<CallAnswer>> {
-  const group = await groupEnrollment(values);
+async function enrollGroup({ values, flags, target }: CallRequest): Promise<Result<CallAnswer>> {
+  const group = await groupEnrollment(values, flags.has('symmetric-key'));
   if (!group.ok) return group;
   const there = await target.service.groups.get(group.value.enrollmentGroupId);
   if (there.ok) return failed(cliFault('enrollment-exists', { id: group.value.enrollmentGroupId }));
@@ -174,15 +163,4 @@ async function everything<Item>(
     if (continuation === undefined) break;
   }
   return ok(items);
-}
-
-function table(rows: readonly (readonly string[])[], whenEmpty: string): readonly string[] {
-  if (rows.length === 0) return [whenEmpty];
-  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0));
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(width(column)))
-      .join('  ')
-      .trimEnd(),
-  );
 }

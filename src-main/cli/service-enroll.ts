@@ -1,7 +1,12 @@
-/** Enrollments made by hand from a file: a TPM's endorsement key, a device's certificate, a group's CA. */
+/** Enrollments made by hand: from a TPM's endorsement key, a certificate, a CA certificate's name, or by key. */
 import { fromBase64, toBase64 } from '../lib/base/bytes.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
-import { allocationPolicies, type EnrollmentGroup, type IndividualEnrollment } from '../lib/dps/wire.ts';
+import {
+  allocationPolicies,
+  type AttestationMechanism,
+  type EnrollmentGroup,
+  type IndividualEnrollment,
+} from '../lib/dps/wire.ts';
 import { decodePublic } from '../lib/tpm/public-area.ts';
 import { registrationIdFromEk } from '../lib/tpm/registration-id.ts';
 import { readCertificate, type Certificate } from '../lib/x509/certificate.ts';
@@ -12,38 +17,61 @@ import { cliFault } from './verb.ts';
 
 type Values = Readonly<Partial<Record<CallOption, string>>>;
 
-export async function tpmEnrollment(values: Values): Promise<Result<IndividualEnrollment>> {
+/** By what proves the device: exactly one of a TPM's key, a certificate, a CA certificate's name and a symmetric key. */
+export async function individualEnrollment(values: Values, byKey: boolean): Promise<Result<IndividualEnrollment>> {
+  if (values['tpm-ek'] !== undefined) return tpmEnrollment(values);
+  if (values.certificate !== undefined) return certificateEnrollment(values, values.certificate);
+  const attestation = namedAttestation(values, byKey);
+  if (attestation === undefined) {
+    return failed(cliFault('option-missing', { option: '--tpm-ek, --certificate, --ca-name or --symmetric-key' }));
+  }
+  const registrationId = values['registration-id'];
+  if (registrationId === undefined) return failed(cliFault('option-missing', { option: '--registration-id' }));
+  return completed({ registrationId, attestation, ...deviceIdOf(values) }, values);
+}
+
+async function tpmEnrollment(values: Values): Promise<Result<IndividualEnrollment>> {
   const ek = await endorsementKey(values['tpm-ek'] ?? '');
   if (!ek.ok) return ek;
   const registrationId = values['registration-id'] ?? registrationIdFromEk(ek.value);
   const attestation = { type: 'tpm' as const, tpm: { endorsementKey: toBase64(ek.value) } };
-  const common = commonMembers(values);
-  return common.ok ? ok({ registrationId, attestation, ...deviceIdOf(values), ...common.value }) : common;
+  return completed({ registrationId, attestation, ...deviceIdOf(values) }, values);
 }
 
-export async function certificateEnrollment(values: Values): Promise<Result<IndividualEnrollment>> {
-  if (values.certificate === undefined) {
-    return failed(cliFault('option-missing', { option: '--tpm-ek or --certificate' }));
-  }
-  const certificate = await certificateIn(values.certificate);
+async function certificateEnrollment(values: Values, file: string): Promise<Result<IndividualEnrollment>> {
+  const certificate = await certificateIn(file);
   if (!certificate.ok) return certificate;
   const registrationId = values['registration-id'] ?? certificate.value.commonNames[0];
   if (registrationId === undefined) return failed(cliFault('option-missing', { option: '--registration-id' }));
   const primary = { certificate: certificatesToPem([certificate.value.der]) };
   const attestation = { type: 'x509' as const, x509: { clientCertificates: { primary } } };
-  const common = commonMembers(values);
-  return common.ok ? ok({ registrationId, attestation, ...deviceIdOf(values), ...common.value }) : common;
+  return completed({ registrationId, attestation, ...deviceIdOf(values) }, values);
 }
 
-export async function groupEnrollment(values: Values): Promise<Result<EnrollmentGroup>> {
+export async function groupEnrollment(values: Values, byKey: boolean): Promise<Result<EnrollmentGroup>> {
   if (values.id === undefined) return failed(cliFault('option-missing', { option: '--id' }));
-  if (values.certificate === undefined) return failed(cliFault('option-missing', { option: '--certificate' }));
+  const named = namedAttestation(values, byKey);
+  if (named !== undefined) return completed({ enrollmentGroupId: values.id, attestation: named }, values);
+  if (values.certificate === undefined) {
+    return failed(cliFault('option-missing', { option: '--certificate, --ca-name or --symmetric-key' }));
+  }
   const certificate = await certificateIn(values.certificate);
   if (!certificate.ok) return certificate;
   const primary = { certificate: certificatesToPem([certificate.value.der]) };
   const attestation = { type: 'x509' as const, x509: { signingCertificates: { primary } } };
+  return completed({ enrollmentGroupId: values.id, attestation }, values);
+}
+
+/** What needs no file: CA certificates by name, or keys that the service makes. */
+function namedAttestation(values: Values, byKey: boolean): AttestationMechanism | undefined {
+  const { 'ca-name': primary, 'secondary-ca-name': secondary } = values;
+  if (primary !== undefined) return { type: 'x509', x509: { caReferences: { primary, secondary } } };
+  return byKey ? { type: 'symmetricKey' } : undefined;
+}
+
+function completed<T extends object>(enrollment: T, values: Values): Result<T> {
   const common = commonMembers(values);
-  return common.ok ? ok({ enrollmentGroupId: values.id, attestation, ...common.value }) : common;
+  return common.ok ? ok({ ...enrollment, ...common.value }) : common;
 }
 
 function deviceIdOf(values: Values): Pick<IndividualEnrollment, 'deviceId'> {
@@ -78,7 +106,7 @@ async function endorsementKey(given: string): Promise<Result<Uint8Array>> {
 }
 
 /** The first certificate of a PEM file, or the one of a DER file. */
-async function certificateIn(file: string): Promise<Result<Certificate>> {
+export async function certificateIn(file: string): Promise<Result<Certificate>> {
   const bytes = await bytesOf(file);
   if (!bytes.ok) return bytes;
   const [fromPem] = certificatesFromPem(Buffer.from(bytes.value).toString('latin1'));

@@ -11,5 +11,11 @@ export const callOptions = [
   'id',
   'hub',
   'allocation',
+  'ca-name',
+  'secondary-ca-name',
+  'group',
 ] as const;
 export type CallOption = (typeof callOptions)[number] | TargetOption;
+
+/** Those that take no value. */
+export const callFlags = ['help', 'json', 'symmetric-key', 'verified'] as const;

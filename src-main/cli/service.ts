@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import { tlsKeyKinds, type TlsKeyKind } from '../lib/x509/tls-authority.ts';
 import { ipAddress, parseOptions, wholeNumber, type ParsedOptions } from './options.ts';
-import { serviceCalls, type ServiceCall } from './service-calls.ts';
-import { callOptions, type CallOption } from './service-options.ts';
+import type { ServiceCall } from './service-call.ts';
+import { serviceCalls } from './service-calls.ts';
+import { callFlags, callOptions, type CallOption } from './service-options.ts';
 import { defaultAddress, type Ports } from './service-place.ts';
 import { runService, type ServiceRunOptions } from './service-run.ts';
 import { openTarget, readyFileIn, targetOptions } from './service-target.ts';
@@ -105,7 +106,7 @@ function portsOf(values: Readonly<Partial<Record<RunOption, string>>>): Result<P
 }
 
 async function ask(call: ServiceCall, args: readonly string[], output: Output): Promise<number> {
-  const parsed = parseOptions<CallOption>(args, [...targetOptions, ...callOptions]);
+  const parsed = parseOptions<CallOption>(args, [...targetOptions, ...callOptions], callFlags);
   if (!parsed.ok) return failWith(parsed.fault, output, args.includes('--json'));
   const asJson = parsed.value.flags.has('json');
   const { 'connection-string': connectionString, ...others } = parsed.value.values;

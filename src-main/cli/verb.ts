@@ -49,6 +49,10 @@ export const cliFault = faultMaker({
     say: '{id} is enrolled already.',
     hint: 'Choose another name, or delete the enrollment first.',
   },
+  'no-symmetric-key': {
+    say: '{id} does not attest by a symmetric key.',
+    hint: 'Enroll it with --symmetric-key; a device of a group is asked for with --group ID.',
+  },
   'data-folder-unusable': { say: 'The folder {folder} cannot be used: {reason}.', hint: 'Check its rights.' },
   'no-station-worked': {
     say: 'No station has worked in the folder {folder}.',

@@ -13,6 +13,7 @@ import { openDatabase } from '../lib/sqlite/database.ts';
 import { loadOrCreateTlsAuthority, type TlsAuthority } from '../lib/x509/tls-authority.ts';
 import { checkAccess, freshIdentity } from './core/access.ts';
 import { createAttemptLimits, withAttemptLimits } from './core/attempt-limits.ts';
+import { createCaDesk } from './core/ca-desk.ts';
 import { createEnrollmentDesk } from './core/enrollment-desk.ts';
 import { serviceFault } from './core/faults.ts';
 import { createGroupKeys, forgettingGroupKeys, type GroupKeys } from './core/group-keys.ts';
@@ -151,6 +152,7 @@ function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts):
     enrollments: createEnrollmentDesk({ ...parts, store: forgettingGroupKeys(store, groupKeys) }),
     registrations,
     hubs: createHubDesk({ store, hubs }),
+    authorities: createCaDesk({ ...parts, store }),
     allowed: (request, right) =>
       checkAccess(
         identity.policies,

@@ -7,6 +7,7 @@ import { createSasToken, hmacSha256, keySigner } from '../../src-main/lib/dps/sa
 import type { InitialTwin } from '../../src-main/lib/dps/wire.ts';
 import { openDatabase } from '../../src-main/lib/sqlite/database.ts';
 import { createAttemptLimits, withAttemptLimits } from '../../src-main/service/core/attempt-limits.ts';
+import { createCaDesk } from '../../src-main/service/core/ca-desk.ts';
 import type { DeviceClaim } from '../../src-main/service/core/claim.ts';
 import { createEnrollmentDesk } from '../../src-main/service/core/enrollment-desk.ts';
 import { createGroupKeys, forgettingGroupKeys } from '../../src-main/service/core/group-keys.ts';
@@ -56,6 +57,7 @@ export async function openProofBench() {
     createAttemptLimits(clock),
   );
   const enrollments = createEnrollmentDesk(parts);
+  const authorities = createCaDesk(parts);
   const claim = (registrationId: string, more: Partial<DeviceClaim> = {}): DeviceClaim => ({
     idScope,
     registrationId,
@@ -72,6 +74,7 @@ export async function openProofBench() {
     hubs,
     desk,
     enrollments,
+    authorities,
     claim,
     /** With `If-Match` absent. */
     put: async (kind: EnrollmentKind, id: string, body: object) =>

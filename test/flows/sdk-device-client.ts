@@ -4,6 +4,7 @@ import device from 'azure-iot-device';
 import deviceMqtt from 'azure-iot-device-mqtt';
 import provisioning from 'azure-iot-provisioning-device';
 import provisioningHttp from 'azure-iot-provisioning-device-http';
+import symmetric from 'azure-iot-security-symmetric-key';
 import security from 'azure-iot-security-x509';
 import { openTpm } from '../../src-main/agent/tpm/open-tpm.ts';
 import { systemClock } from '../../src-main/lib/base/host.ts';
@@ -16,6 +17,7 @@ interface Job {
   readonly host: string;
   readonly idScope: string;
   readonly x509?: { readonly registrationId: string; readonly cert: string; readonly key: string };
+  readonly symmetricKey?: { readonly registrationId: string; readonly key: string };
   /** `file`: of the software TPM, within the folder. */
   readonly tpm?: { readonly kind: 'swtpm' | 'software'; readonly folder: string; readonly file?: string };
   /** With a TPM: say who it is, and register nothing. */
@@ -54,6 +56,17 @@ async function byCertificate({ registrationId, cert, key }: NonNullable<Job['x50
   return { assignedHub, deviceId, desired: await twinOf(hub) };
 }
 
+async function byKey({ registrationId, key }: NonNullable<Job['symmetricKey']>): Promise<unknown> {
+  const proof = new symmetric.SymmetricKeySecurityClient(registrationId, key);
+  const transport = new provisioningHttp.Http();
+  // Its packages bring one azure-iot-common each: the same class, twice.
+  const client = provisioning.ProvisioningDeviceClient.create(job.host, job.idScope, transport, proof as never);
+  const { assignedHub, deviceId } = (await client.register()) as Assignment;
+  const text = `HostName=${assignedHub};DeviceId=${deviceId};SharedAccessKey=${key}`;
+  const hub = device.Client.fromConnectionString(text, deviceMqtt.Mqtt);
+  return { assignedHub, deviceId, desired: await twinOf(hub) };
+}
+
 async function byTpm({ kind, folder, file = 'tpm.json' }: NonNullable<Job['tpm']>): Promise<unknown> {
   const choice = kind === 'swtpm' ? { kind, stateDir: folder } : { kind, stateFile: `${folder}/${file}` };
   const opened = must(await openTpm(choice, systemClock));
@@ -79,6 +92,11 @@ async function byTpm({ kind, folder, file = 'tpm.json' }: NonNullable<Job['tpm']
   }
 }
 
-const witness = job.x509 === undefined ? await byTpm(job.tpm!) : await byCertificate(job.x509);
+async function witnessed(): Promise<unknown> {
+  if (job.x509 !== undefined) return byCertificate(job.x509);
+  return job.symmetricKey === undefined ? byTpm(job.tpm!) : byKey(job.symmetricKey);
+}
+
+const witness = await witnessed();
 process.stdout.write(JSON.stringify(witness));
 process.exit(0);

@@ -2,11 +2,13 @@
 import { z } from 'zod';
 import type { CancelSignal } from '../base/cancel.ts';
 import { ok, type Result } from '../base/result.ts';
+import type { HttpsCall } from './https-call.ts';
 import {
   createSignedCaller,
   parsed,
   type Page,
   type PageRequest,
+  type SignedCaller,
   type ServiceClientOptions,
   type ServiceClientParts,
 } from './service-client.ts';
@@ -59,6 +61,31 @@ export const registrationRow = z.object({
 });
 export type RegistrationRow = z.infer<typeof registrationRow>;
 
+/** A CA certificate that enrollments may name (dps-wire 5.4). */
+export const caCertificateRequest = z.object({
+  /** PEM, or base64 of DER. */
+  certificate: z.string().max(65_536),
+  /** An administrator vouches for it; otherwise its owner proves that the key is theirs. */
+  isVerified: z.boolean().nullish(),
+});
+export type CaCertificateRequest = z.infer<typeof caCertificateRequest>;
+
+export const caProofRequest = caCertificateRequest.pick({ certificate: true });
+
+export const caCertificateView = z.object({
+  name: z.string(),
+  subject: z.string(),
+  sha256Thumbprint: z.string(),
+  notAfterUtc: z.string(),
+  isVerified: z.boolean(),
+  createdDateTimeUtc: z.string(),
+  lastUpdatedDateTimeUtc: z.string(),
+});
+export type CaCertificateView = z.infer<typeof caCertificateView>;
+
+export const verificationCodeView = z.object({ name: z.string(), verificationCode: z.string() });
+export type VerificationCodeView = z.infer<typeof verificationCodeView>;
+
 export const allocationView = z.object({ policy: z.enum(serviceAllocationPolicies) });
 
 export interface ControlClient {
@@ -73,6 +100,13 @@ export interface ControlClient {
   registrations(page?: PageRequest): Promise<Result<Page<RegistrationRow>>>;
   allocationPolicy(signal?: CancelSignal): Promise<Result<ServiceAllocationPolicy>>;
   setAllocationPolicy(policy: ServiceAllocationPolicy, signal?: CancelSignal): Promise<Result<void>>;
+  caCertificates(signal?: CancelSignal): Promise<Result<readonly CaCertificateView[]>>;
+  addCaCertificate(name: string, ca: CaCertificateRequest, signal?: CancelSignal): Promise<Result<CaCertificateView>>;
+  /** A new code for its owner to sign; the one of before is worth nothing from then on. */
+  verificationCode(name: string, signal?: CancelSignal): Promise<Result<VerificationCodeView>>;
+  verifyCaCertificate(name: string, proof: string, signal?: CancelSignal): Promise<Result<CaCertificateView>>;
+  /** Refused while an enrollment names it. */
+  removeCaCertificate(name: string, signal?: CancelSignal): Promise<Result<void>>;
   close(): void;
 }
 
@@ -116,8 +150,36 @@ export function createControlClient(options: ServiceClientOptions, parts: Servic
       const reply = await caller.call({ method: 'PUT', path: `${root}/allocationPolicy`, json: { policy }, signal });
       return reply.ok ? ok() : reply;
     },
+    ...caCertificatesOver(caller),
     close: () => {
       caller.close();
+    },
+  };
+}
+
+type CaCalls = Pick<
+  ControlClient,
+  'caCertificates' | 'addCaCertificate' | 'verificationCode' | 'verifyCaCertificate' | 'removeCaCertificate'
+>;
+
+function caCertificatesOver(caller: SignedCaller): CaCalls {
+  const all = `${root}/certificates`;
+  const pathOf = (name: string): string => `${all}/${encodeURIComponent(name)}`;
+  const ask = async <T>(request: HttpsCall, schema: z.ZodType<T>): Promise<Result<T>> => {
+    const reply = await caller.call(request);
+    return reply.ok ? parsed(caller, schema, reply.value.json) : reply;
+  };
+  return {
+    caCertificates: (signal) => ask({ method: 'GET', path: all, signal }, caCertificateView.array()),
+    addCaCertificate: (name, json, signal) =>
+      ask({ method: 'PUT', path: pathOf(name), json, signal }, caCertificateView),
+    verificationCode: (name, signal) =>
+      ask({ method: 'POST', path: `${pathOf(name)}/generateVerificationCode`, signal }, verificationCodeView),
+    verifyCaCertificate: (name, certificate, signal) =>
+      ask({ method: 'POST', path: `${pathOf(name)}/verify`, json: { certificate }, signal }, caCertificateView),
+    async removeCaCertificate(name, signal) {
+      const reply = await caller.call({ method: 'DELETE', path: pathOf(name), signal });
+      return reply.ok ? ok() : reply;
     },
   };
 }

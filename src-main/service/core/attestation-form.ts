@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { fromBase64 } from '../../lib/base/bytes.ts';
 import { failed, must, ok, type Result } from '../../lib/base/result.ts';
 import type { AttestationMechanism } from '../../lib/dps/wire.ts';
-import { certificateInfo, readCertificate, type Certificate } from '../../lib/x509/certificate.ts';
+import { certificateInfo, isSelfIssued, readCertificate, type Certificate } from '../../lib/x509/certificate.ts';
 import { certificateFromPemOrBase64, toPem } from '../../lib/x509/pem.ts';
 import { isStrongSignature } from '../../lib/x509/signature.ts';
 import { invalidBecause, serviceFault, type ServiceFault } from './faults.ts';
@@ -60,7 +60,8 @@ function tpmFromWire(wire: AttestationMechanism, kind: EnrollmentKind): Result<A
 }
 
 function x509FromWire(wire: AttestationMechanism, kind: EnrollmentKind): Result<Attestation, ServiceFault> {
-  if (wire.x509?.caReferences) return invalid('References to CA certificates are not served here; give them inline.');
+  const references = referencesIn(wire);
+  if (references !== undefined) return ok(references);
   const [primaryText, secondaryText] = certificateTexts(wire, kind);
   const primary = heldFromWire(primaryText, kind);
   if (!primary.ok) return primary;
@@ -70,6 +71,16 @@ function x509FromWire(wire: AttestationMechanism, kind: EnrollmentKind): Result<
     return invalid(`The ${kind === 'group' ? 'signing' : 'client'} certificate is missing.`);
   }
   return ok({ type: 'x509', primary: primary.value, secondary: secondary.value });
+}
+
+/** That they are known and verified is looked at where the enrollment is kept. */
+function referencesIn({ x509 }: AttestationMechanism): Attestation | undefined {
+  const { primary, secondary } = x509?.caReferences ?? {};
+  // Some clients send empty texts for what is not there.
+  const named = (name: string | null | undefined): string | undefined =>
+    name === '' ? undefined : (name ?? undefined);
+  if (named(primary) === undefined && named(secondary) === undefined) return undefined;
+  return { type: 'caReferences', primary: named(primary), secondary: named(secondary) };
 }
 
 function certificateTexts(wire: AttestationMechanism, kind: EnrollmentKind): readonly [string, string] {
@@ -92,9 +103,12 @@ function heldFromWire(text: string, kind: EnrollmentKind): Result<HeldCertificat
 }
 
 /** dps-wire 5.5: RSA from 2048 bits, the NIST curves, SHA-2. */
-export function weaknessOf({ keyFacts, signed }: Certificate): string | undefined {
+export function weaknessOf(certificate: Certificate): string | undefined {
+  const { keyFacts, signed, isAuthority } = certificate;
   if (!keyFacts.isStrong) return `a weak key (${keyFacts.kind})`;
-  return isStrongSignature(signed.algorithmOid) ? undefined : 'a weak signature';
+  // Whom one trusts by itself needs nobody's signature, not its own either.
+  const isRoot = isAuthority && isSelfIssued(certificate);
+  return isRoot || isStrongSignature(signed.algorithmOid) ? undefined : 'a weak signature';
 }
 
 /** SHA-256 in lower-case hexadecimal: how certificates are compared here. */
@@ -122,6 +136,10 @@ export function attestationToWire(enrollment: Enrollment, show: 'hidden' | 'reve
     const { primaryKey, secondaryKey } = attestation;
     // dps-wire 7.7: left out where they are hidden.
     return { type: 'symmetricKey', ...(show === 'revealed' ? { symmetricKey: { primaryKey, secondaryKey } } : {}) };
+  }
+  if (attestation.type === 'caReferences') {
+    const { primary, secondary } = attestation;
+    return { type: 'x509', x509: { caReferences: present({ primary, secondary }) } };
   }
   const shown = (held: HeldCertificate | undefined): unknown =>
     held && {

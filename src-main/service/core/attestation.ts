@@ -26,9 +26,9 @@ export async function attest(parts: AttestationParts, claim: DeviceClaim): Promi
   const { attestation } = enrollment;
   if (attestation.type === 'symmetricKey') return attestByKey(parts, claim, enrollment);
   const attested =
-    attestation.type === 'x509'
-      ? attestByCertificate(parts, claim, enrollment)
-      : attestByTpm(parts, claim, { ...enrollment, attestation });
+    attestation.type === 'tpm'
+      ? attestByTpm(parts, claim, { ...enrollment, attestation })
+      : await attestByCertificate(parts, claim, enrollment);
   // Refused either way; it takes as long as for an id that nobody knows.
   if (!attested.ok && bringsToken) await attestByKey(parts, claim, enrollment);
   return attested;

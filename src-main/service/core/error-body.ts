@@ -12,6 +12,7 @@ export const errorCodes = {
   invalid: 400_001,
   'not-found': 404_201,
   exists: 409_201,
+  'in-use': 409_202,
   'etag-mismatch': 412_001,
   'custom-without-definition': 400_004,
   'hub-refused': 400_211,

@@ -13,6 +13,7 @@ export const serviceFault = faultMaker({
     hint: 'Add the definition or choose another policy.',
   },
   'hub-refused': { say: 'The hub {hub} cannot be linked: {reason}', hint: 'Check its connection string.' },
+  'in-use': { say: '{what} is still named by {count} enrollments.', hint: 'Change or remove them first.' },
   throttled: {
     say: 'Too many wrong credentials came from here.',
     hint: 'Correct the credential and try again after {retryAfterS} seconds.',

@@ -5,6 +5,7 @@ import type { InitialTwin } from '../../lib/dps/wire.ts';
 import type { ServiceFault } from './faults.ts';
 import type {
   AllocationDefault,
+  CaCertificate,
   Enrollment,
   EnrollmentKind,
   HubAuthentication,
@@ -71,6 +72,14 @@ export interface Store {
   groupsByKey(): Stored<readonly Enrollment[]>;
   /** Groups that hold a certificate with one of these subjects (SHA-256 of the DER name, hexadecimal). */
   groupsBySubject(subjectHashes: readonly string[]): Stored<readonly Enrollment[]>;
+
+  /** By name; at most 25 (dps-wire 5.4). */
+  caCertificates(): Stored<readonly CaCertificate[]>;
+  /** What is there afterwards: the same certificate may come again, another one may not take its name. */
+  addCaCertificate(ca: CaCertificate): Stored<CaCertificate>;
+  updateCaCertificate(ca: CaCertificate, etag: string): Stored<CaCertificate>;
+  /** Fails with `in-use` while an enrollment names it. */
+  deleteCaCertificate(key: string): Stored<void>;
 
   /** Inserts the operations and shows their registrations as assigning. */
   startOperations(operations: readonly NewOperation[]): Stored<void>;

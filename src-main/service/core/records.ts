@@ -17,7 +17,26 @@ export type Attestation =
       readonly primary: HeldCertificate | undefined;
       readonly secondary: HeldCertificate | undefined;
     }
+  | {
+      readonly type: 'caReferences';
+      /** Names of CA certificates that are kept by themselves. */
+      readonly primary: string | undefined;
+      readonly secondary: string | undefined;
+    }
   | ({ readonly type: 'symmetricKey' } & Readonly<Record<KeySlot, /** Base64. */ string>>);
+
+/** A CA certificate that enrollments may name (dps-wire 5.4). */
+export interface CaCertificate {
+  readonly key: string;
+  readonly name: string;
+  readonly der: Uint8Array;
+  readonly isVerified: boolean;
+  /** What the owner is to sign; gone once it is verified. */
+  readonly verificationCode: string | undefined;
+  readonly etag: string;
+  readonly createdMs: number;
+  readonly updatedMs: number;
+}
 
 export type KeySlot = 'primaryKey' | 'secondaryKey';
 

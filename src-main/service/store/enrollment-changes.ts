@@ -7,7 +7,8 @@ import { subjectHash } from '../core/certificate-proof.ts';
 import { putOver } from '../core/enrollment-merge.ts';
 import { serviceFault } from '../core/faults.ts';
 import type { ChangeOutcome, EnrollmentChange, Precondition } from '../core/ports.ts';
-import type { Enrollment } from '../core/records.ts';
+import type { CaCertificate, Enrollment } from '../core/records.ts';
+import { namedAuthorities, referAuthorities } from './ca-certificates.ts';
 import { enrollmentFromRow, enrollmentToRow } from './rows.ts';
 import type { Tables } from './schema.ts';
 
@@ -25,23 +26,35 @@ export async function changeEnrollment(db: Transaction<Tables>, change: Enrollme
   const held = row === undefined ? undefined : enrollmentFromRow(row);
   const refused = refusal(change.if, held, `The enrollment ${held?.id ?? key}`);
   if (refused !== undefined) return refused;
-  if (kind === 'group') await db.deleteFrom('group_subjects').where('group_key', '=', key).execute();
-  if (change.change === 'delete') {
-    if (held === undefined) return failed(serviceFault('not-found', { what: `The enrollment ${key}` }));
-    await db.deleteFrom('enrollments').where('kind', '=', kind).where('key', '=', key).execute();
-    return ok(undefined);
-  }
-  const enrollment = putOver(held, change);
-  const full = kind === 'group' ? await fullness(db, enrollment) : undefined;
+  if (change.change === 'put') return putEnrollment(db, held, putOver(held, change));
+  if (held === undefined) return failed(serviceFault('not-found', { what: `The enrollment ${key}` }));
+  await forget(db, held);
+  return ok(undefined);
+}
+
+/** Nothing is written before all is judged: the other changes of the call are kept whatever becomes of this one. */
+async function putEnrollment(
+  db: Transaction<Tables>,
+  held: Enrollment | undefined,
+  enrollment: Enrollment,
+): Promise<ChangeOutcome> {
+  const isGroup = enrollment.kind === 'group';
+  const full = isGroup ? await fullness(db, enrollment) : undefined;
   if (full !== undefined) return full;
-  const values = enrollmentToRow(enrollment);
-  await db
-    .insertInto('enrollments')
-    .values(values)
-    .onConflict((conflict) => conflict.columns(['kind', 'key']).doUpdateSet(values))
-    .execute();
-  if (kind === 'group') await indexSubjects(db, enrollment);
+  const named = await namedAuthorities(db, enrollment.attestation);
+  if (!named.ok) return named;
+  if (held !== undefined) await forget(db, held);
+  await db.insertInto('enrollments').values(enrollmentToRow(enrollment)).execute();
+  await referAuthorities(db, enrollment, named.value);
+  if (isGroup) await indexSubjects(db, enrollment, named.value);
   return ok(enrollment);
+}
+
+/** The enrollment and all that is found by it. */
+async function forget(db: Transaction<Tables>, { kind, key }: Enrollment): Promise<void> {
+  if (kind === 'group') await db.deleteFrom('group_subjects').where('group_key', '=', key).execute();
+  await db.deleteFrom('authority_references').where('kind', '=', kind).where('enrollment_key', '=', key).execute();
+  await db.deleteFrom('enrollments').where('kind', '=', kind).where('key', '=', key).execute();
 }
 
 function refusal(condition: Precondition, held: Enrollment | undefined, what: string): ChangeOutcome | undefined {
@@ -57,25 +70,29 @@ function refusal(condition: Precondition, held: Enrollment | undefined, what: st
   }
 }
 
-/** Counted before the group is there; one that is there already and stays of its kind does not count itself. */
 async function fullness(db: Transaction<Tables>, group: Enrollment): Promise<ChangeOutcome | undefined> {
-  const { type } = group.attestation;
-  // Literal: the index is of groups alone, and a bound value would not tell that it fits.
+  const isByKey = group.attestation.type === 'symmetricKey';
+  const types = isByKey ? ['symmetricKey'] : ['x509', 'caReferences'];
   const others = await db
     .selectFrom('enrollments')
     .select((rows) => rows.fn.countAll<number>().as('n'))
-    .where(sql<boolean>`kind = 'group' AND attestation = ${type} AND key <> ${group.key}`)
+    // Literal: the index is of groups alone, and a bound value would not tell that it fits.
+    .where(sql<boolean>`kind = 'group' AND attestation IN (${sql.join(types)}) AND key <> ${group.key}`)
     .executeTakeFirstOrThrow();
   if (others.n < maxGroupsOfOneProof) return undefined;
-  const reason = `At most ${maxGroupsOfOneProof} enrollment groups can attest by ${type}.`;
+  const reason = `At most ${maxGroupsOfOneProof} groups can attest by ${isByKey ? 'key' : 'certificate'}.`;
   return failed(serviceFault('invalid', { reason }));
 }
 
-async function indexSubjects(db: Transaction<Tables>, enrollment: Enrollment): Promise<void> {
-  // They were read when the enrollment came in.
-  const subjects = heldCertificates(enrollment.attestation).map((held) => must(readCertificate(held.der)).subjectDer);
-  const hashes = new Set(subjects.map(subjectHash));
+async function indexSubjects(
+  db: Transaction<Tables>,
+  { key, attestation }: Enrollment,
+  named: readonly CaCertificate[],
+): Promise<void> {
+  const anchors = [...heldCertificates(attestation), ...named];
+  // They were read when they came in.
+  const hashes = new Set(anchors.map(({ der }) => subjectHash(must(readCertificate(der)).subjectDer)));
   if (hashes.size === 0) return;
-  const values = [...hashes].map((subject_hash) => ({ subject_hash, group_key: enrollment.key }));
+  const values = [...hashes].map((subject_hash) => ({ subject_hash, group_key: key }));
   await db.insertInto('group_subjects').values(values).execute();
 }

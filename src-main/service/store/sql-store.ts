@@ -9,6 +9,7 @@ import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { ChangeOutcome, PageOf, Precondition, Store, Stored } from '../core/ports.ts';
 import type { AllocationDefault, EnrollmentKind, ServiceIdentity } from '../core/records.ts';
 import type { Access, Db } from './access.ts';
+import { caCertificatesOver } from './ca-certificates.ts';
 import { changeEnrollment } from './enrollment-changes.ts';
 import { linkedHubsOver } from './linked-hubs.ts';
 import { firstTables } from './migrations/0001-first-tables.ts';
@@ -51,6 +52,7 @@ function sqlStore(db: Db, readFault: FaultReader): Store {
     ...settingsOver(access),
     ...linkedHubsOver(access),
     ...enrollmentsOver(access),
+    ...caCertificatesOver(access),
     ...operationsOver(access),
     ...registrationsOver(access),
     close: () => db.destroy(),
