@@ -12,7 +12,7 @@ export interface BareTarget {
   readonly tls?: { readonly certificatePem: string; readonly privateKeyPem: string };
   /** Within a WebSocket on this path. */
   readonly webSocket?: { readonly path: string; readonly protocol: string };
-  readonly more?: ConnectionOptions;
+  readonly more?: Pick<ConnectionOptions, 'maxVersion' | 'session' | 'minVersion'>;
 }
 
 export interface BareMqtt {
@@ -94,7 +94,7 @@ async function dial(target: BareTarget): Promise<{ stream: Duplex; socket: TLSSo
     return { stream: socket, socket };
   }
   const url = `wss://${host}:${port}${webSocket.path}`;
-  const client = new WebSocket(url, webSocket.protocol, { ca, ...proof });
+  const client = new WebSocket(url, webSocket.protocol, { ca, ...proof, ...more });
   await once(client, 'open');
   return { stream: createWebSocketStream(client), socket: undefined };
 }
