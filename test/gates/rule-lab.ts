@@ -1,6 +1,6 @@
 /** Throw-away copies of the sources in which one line is made wrong, and the tests of one rule are run on them. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { RuleMutant } from './rule-mutants.ts';
@@ -8,7 +8,7 @@ import type { RuleMutant } from './rule-mutants.ts';
 const checkout = resolve(import.meta.dirname, '../..');
 
 // What the tests of the rules are made of.
-const copied = ['src-main', 'test/rules', 'test/flows/service-devices.ts', 'test/exams/openssl.ts', 'test/setup.ts'];
+const copied = ['src-main', 'test/rules', 'test/flows', 'test/exams', 'test/setup.ts'];
 
 const settings = `import { defineConfig } from 'vitest/config';
 export default defineConfig({
@@ -52,7 +52,7 @@ export function openLab(): Lab {
     const pattern = rule === undefined ? String.raw`\[rule \d+\]` : String.raw`\[rule ${rule}\]`;
     const report = join(folder, 'report.json');
     rmSync(report, { force: true });
-    await vitest(folder, ['run', '-t', pattern, '--reporter=json', `--outputFile=${report}`]);
+    await vitest(folder, ['run', ...filesOf(folder, rule), '-t', pattern, '--reporter=json', `--outputFile=${report}`]);
     return testsOf(JSON.parse(readFileSync(report, 'utf8')) as Report);
   };
   return {
@@ -73,6 +73,14 @@ export function openLab(): Lab {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Those that name the rule: loading the others would take as long as the tests. */
+function filesOf(folder: string, rule: number | undefined): readonly string[] {
+  const names = readdirSync(join(folder, 'test/rules')).filter((name) => name.endsWith('.test.ts'));
+  const tag = rule === undefined ? '[rule ' : `[rule ${rule}]`;
+  const paths = names.map((name) => join('test/rules', name));
+  return paths.filter((path) => readFileSync(join(folder, path), 'utf8').includes(tag));
 }
 
 function testsOf(report: Report): readonly TestRun[] {

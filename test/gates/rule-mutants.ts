@@ -34,6 +34,48 @@ export const ruleMutants: readonly RuleMutant[] = [
     replace: 'json: { status:',
   },
   {
+    rule: 5,
+    file: 'lib/listen/mqtt-broker.ts',
+    find: "callback(allowed ? null : new Error('publish refused'));",
+    replace: 'if (allowed) hooks.published(connection, messageOf(packet)); setTimeout(() => callback(null), 2_000);',
+  },
+  {
+    rule: 5,
+    file: 'service/mqtt/device-wire.ts',
+    find: 'payload: asciiJson(json), qos: 1 }',
+    replace: 'payload: asciiJson(json), qos: 0 }',
+  },
+  {
+    rule: 5,
+    file: 'service/mqtt/topics.ts',
+    find: 'topic : `${topic}&retry-after=${retryAfterS}`',
+    replace: "topic : topic.replace('?', `?retry-after=${retryAfterS}&`)",
+  },
+  {
+    rule: 6,
+    file: 'service/amqp/amqp-error.ts',
+    find: "'retry-after': seconds, 'Retry-After': seconds",
+    replace: "'retry-after': seconds",
+  },
+  {
+    rule: 6,
+    file: 'lib/listen/amqp-message.ts',
+    find: 'dataSection(Buffer.from(data))',
+    replace: 'Buffer.from(data).toString()',
+  },
+  {
+    rule: 7,
+    file: 'lib/listen/amqp-message.ts',
+    find: 'rheaTypes.wrap_string(text)',
+    replace: 'rheaTypes.wrap_binary(Buffer.from(text))',
+  },
+  {
+    rule: 8,
+    file: 'service/amqp/tpm-segments.ts',
+    find: 'control.valid | control.last | 1',
+    replace: 'control.valid | control.last',
+  },
+  {
     rule: 9,
     file: 'lib/dps/sas.ts',
     find: 'utf8(`${token.rawResource}\\n${token.expiresAtS}`)',
@@ -58,6 +100,12 @@ export const ruleMutants: readonly RuleMutant[] = [
     replace: 'credential: concatBytes(innerKey, innerKey), seed',
   },
   {
+    rule: 12,
+    file: 'service/mqtt/device-wire.ts',
+    find: "cleanSession: 'always'",
+    replace: "cleanSession: 'as-asked'",
+  },
+  {
     rule: 13,
     file: 'service/http/device-api.ts',
     find: "'retry-after': String(",
@@ -75,6 +123,18 @@ export const ruleMutants: readonly RuleMutant[] = [
     file: 'lib/x509/authority.ts',
     find: 'new SubjectAlternativeNameExtension(names)',
     replace: 'new SubjectAlternativeNameExtension([])',
+  },
+  {
+    rule: 16,
+    file: 'lib/listen/device-web-sockets.ts',
+    find: "['/$iothub/websocket', '/', '/mqtt']",
+    replace: "['/$iothub/websocket', '/mqtt']",
+  },
+  {
+    rule: 16,
+    file: 'lib/listen/https-server.ts',
+    find: 'options.webSocket !== undefined && asksForWebSocket(request)',
+    replace: 'false && asksForWebSocket(request)',
   },
   {
     rule: 17,
@@ -95,6 +155,18 @@ export const ruleMutants: readonly RuleMutant[] = [
     replace: 'deviceRegistration.safeParse(json)',
   },
   {
+    rule: 19,
+    file: 'service/mqtt/json-body.ts',
+    find: "if (text === '') return ok({});",
+    replace: "if (text === '') return unreadable;",
+  },
+  {
+    rule: 19,
+    file: 'service/amqp/device-wire.ts',
+    find: "if (text.trim() === '') return ok({});",
+    replace: "if (text.trim() === '') return unreadable;",
+  },
+  {
     rule: 20,
     file: 'service/core/registration-worker.ts',
     find: 'const keepDoneMs = 60 * 60_000;',
@@ -107,10 +179,22 @@ export const ruleMutants: readonly RuleMutant[] = [
     replace: "operationId: operationIdText,\n    status: 'unassigned',",
   },
   {
+    rule: 22,
+    file: 'lib/listen/amqp-guard.ts',
+    find: 'state.opened = true;',
+    replace: 'setImmediate(() => (state.opened = true));',
+  },
+  {
     rule: 23,
     file: 'lib/x509/device-certificate.ts',
     find: 'new BasicConstraintsExtension(false, undefined, true),',
     replace:
       "new BasicConstraintsExtension(false, undefined, true), new (await import('./peculiar.ts')).SubjectAlternativeNameExtension([{ type: 'dns', value: 'unit.example' }]),",
+  },
+  {
+    rule: 24,
+    file: 'lib/listen/mqtt-broker.ts',
+    find: 'state.hooks.unsubscribed(link.connection, filters);',
+    replace: 'link.client.close();',
   },
 ];

@@ -1,5 +1,6 @@
 /** The bodies of the MQTT wire: JSON in, JSON out (dps-wire 2.2 and 2.3). */
 import { fromUtf8, utf8 } from '../../lib/base/bytes.ts';
+import { parseJson } from '../../lib/base/json.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { deviceRegistration, type DeviceRegistration } from '../../lib/dps/wire.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
@@ -11,17 +12,9 @@ export function registrationOf(payload: Uint8Array): Result<DeviceRegistration, 
   const text = fromUtf8(payload)?.trim();
   if (text === undefined) return unreadable;
   if (text === '') return ok({});
-  const body = deviceRegistration.safeParse(parsed(text) ?? {});
-  return body.success ? ok(body.data) : unreadable;
-}
-
-/** A text that is no JSON, so that it is refused as one. */
-function parsed(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return text;
-  }
+  const json = parseJson(text);
+  const body = json === undefined ? undefined : deviceRegistration.safeParse(json.value ?? {});
+  return body?.success === true ? ok(body.data) : unreadable;
 }
 
 /** ASCII alone: one client reads it as such. */
