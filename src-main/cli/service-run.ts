@@ -32,6 +32,9 @@ export interface ServiceRunOptions {
   readonly hubs: number;
   readonly retryAfterS: number;
   readonly tlsKey: TlsKeyKind;
+  /** The hub program reads these two and says what is wrong with them. */
+  readonly hubNames: string | undefined;
+  readonly hubFaults: string | undefined;
 }
 
 const portsShape = z.object({ https: z.int(), mqtts: z.int(), amqps: z.int() });
@@ -138,7 +141,11 @@ async function startBoth(
   const hubs: StartRequest<z.output<typeof hubsReady>> = {
     program: 'hub',
     readyFile: join(dataFolder, 'run', 'hub.json'),
-    args: ['--data', join(dataFolder, 'hubs'), '--hubs', String(options.hubs), '--listen', place.hubAddress, ...common],
+    args: [
+      ...['--data', join(dataFolder, 'hubs'), '--hubs', String(options.hubs), '--listen', place.hubAddress, ...common],
+      ...(options.hubNames === undefined ? [] : ['--host-names', options.hubNames]),
+      ...(options.hubFaults === undefined ? [] : ['--faults', options.hubFaults]),
+    ],
     parse: (json) => hubsReady.safeParse(json).data,
   };
   const service: StartRequest<z.output<typeof serviceReady>> = {

@@ -22,6 +22,8 @@ const runOptions = [
   'hubs',
   'retry-after',
   'tls-key',
+  'hub-names',
+  'hub-faults',
 ] as const;
 type RunOption = (typeof runOptions)[number];
 
@@ -32,6 +34,7 @@ const defaultRetryAfterS = 3; // what the real service says (dps-wire section 1.
 const usage = [
   'benchline service --data DIR [--ready-file FILE] [--listen ADDR] [--hub-listen ADDR] [--hubs N]',
   '                  [--https N --mqtts N --amqps N] [--retry-after SECONDS] [--tls-key rsa|p256]',
+  '                  [--hub-names A,B] [--hub-faults 1=down,2=slow:500]',
   `  runs the provisioning service with its virtual hubs, on ${defaultAddress} unless told otherwise`,
   '',
   'benchline service WORD ... (--data DIR | --ready-file FILE | --connection-string CS --ca FILE) [--json]',
@@ -86,6 +89,8 @@ function runOptionsOf({ values, words }: ParsedOptions<RunOption>): Result<Servi
     hubs: hubs.value ?? defaultHubs,
     retryAfterS: retryAfter.value ?? defaultRetryAfterS,
     tlsKey: tlsKey.value,
+    hubNames: values['hub-names'],
+    hubFaults: values['hub-faults'],
   });
 }
 

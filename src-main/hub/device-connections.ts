@@ -13,6 +13,7 @@ export interface DeviceConnections {
   /** Ends an earlier connection of this device; gives the way out, to be taken once it has ended. */
   opened(deviceId: string, connection: DeviceConnection): () => void;
   of(deviceId: string): DeviceConnection | undefined;
+  closeAll(): void;
 }
 
 export function createDeviceConnections(presence: Presence): Readonly<DeviceConnections> {
@@ -31,5 +32,8 @@ export function createDeviceConnections(presence: Presence): Readonly<DeviceConn
       };
     },
     of: (deviceId) => live.get(deviceId),
+    closeAll() {
+      for (const connection of [...live.values()]) connection.close();
+    },
   });
 }

@@ -18,6 +18,7 @@ import {
   twinResponses,
   twinResponseTopic,
 } from './device-topics.ts';
+import type { FaultSwitch } from './fault-switch.ts';
 import { errorNumber, httpStatus, type HubFault } from './hub-fault.ts';
 import type { JsonObject } from './json.ts';
 
@@ -28,6 +29,7 @@ export interface DevicePeer {
 
 export interface ProtocolParts {
   readonly desk: DeviceDesk;
+  readonly faults: FaultSwitch;
   readonly store: DeviceStore;
   readonly clock: Clock;
   readonly log: Log;
@@ -43,7 +45,9 @@ export function deviceHooks(parts: ProtocolParts): MqttHooks<DevicePeer> {
   const sessions = new Map<string, DeviceSession>();
   const admissions = new Map<string, Admission>();
   return {
-    connecting(connect) {
+    async connecting(connect) {
+      const strike = await parts.faults.strike();
+      if (strike.is !== 'none') return { is: struck[strike.is] };
       const { decision, admission } = letIn(parts, connect);
       if (admission !== undefined) admissions.set(connect.clientId, admission);
       return decision;
@@ -82,6 +86,9 @@ export function deviceHooks(parts: ProtocolParts): MqttHooks<DevicePeer> {
     },
   };
 }
+
+// Where the hub is down no connection gets as far as this, save one that came just before.
+const struck = { throttled: 'unavailable', refusing: 'not-authorized', down: 'unavailable' } as const;
 
 interface Entry {
   readonly decision: MqttDecision;

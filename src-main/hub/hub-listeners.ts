@@ -37,7 +37,9 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
   });
   if (!credential.ok) return credential;
   const acceptMqtt: AcceptStream = (stream, peer) => {
-    parts.hubFor(peer).devices.handle(stream, { certificate: peer.certificates[0] });
+    const hub = parts.hubFor(peer);
+    if (hub.faults.endsConnection()) stream.destroy();
+    else hub.devices.handle(stream, { certificate: peer.certificates[0] });
   };
   const https = await listenHttps({
     host: place.address,

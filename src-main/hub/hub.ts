@@ -2,7 +2,7 @@
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
-import type { WebReply, WebRequest } from '../lib/listen/https-server.ts';
+import type { HangUp, WebReply, WebRequest } from '../lib/listen/https-server.ts';
 import { createMqttBroker } from '../lib/listen/mqtt-broker.ts';
 import { maxTlsConnections } from '../lib/listen/tls-server.ts';
 import type { MqttBroker } from '../lib/listen/mqtt.ts';
@@ -16,6 +16,7 @@ import { createDeviceMessages } from './device-messages.ts';
 import { deviceHooks, maxPacketBytes, type DevicePeer } from './device-protocol.ts';
 import type { DeviceStore } from './device-store.ts';
 import { createDirectMethods } from './direct-methods.ts';
+import { createFaultSwitch, type FaultSwitch } from './fault-switch.ts';
 import { answerHub } from './hub-api.ts';
 import type { HubKeys } from './hub-database.ts';
 import { createPresence } from './presence.ts';
@@ -33,10 +34,12 @@ export interface HubParts {
 
 export interface Hub {
   readonly hostName: string;
-  answer(request: WebRequest): Promise<WebReply>;
+  answer(request: WebRequest): Promise<WebReply | HangUp>;
   /** What every device protocol translates to. */
   readonly desk: DeviceDesk;
   readonly devices: MqttBroker<DevicePeer>;
+  /** Every door asks it before it lets anybody in. */
+  readonly faults: FaultSwitch;
   close(): Promise<void>;
 }
 
@@ -64,17 +67,23 @@ export async function createHub(parts: HubParts): Promise<Readonly<Hub>> {
   const registry = createRegistry({ store, clock, random, log, tell });
   const cores = { connections, methods, cloudMessages };
   const desk = createDeviceDesk({ access, registry, presence, messages, ...cores, clock, log });
-  const devices = await createMqttBroker(deviceHooks({ desk, store, clock, log }), {
+  const faults = createFaultSwitch(clock, () => {
+    connections.closeAll();
+  });
+  const devices = await createMqttBroker(deviceHooks({ desk, faults, store, clock, log }), {
     maxPacketBytes,
     maxConnections: maxTlsConnections, // the listener's own bound
     cleanSession: 'as-asked',
   });
+  const api = { access, registry, presence, messages, ...cores, desk, faults, clock, random };
   return Object.freeze<Hub>({
     hostName,
-    answer: (request) => answerHub({ access, registry, presence, messages, ...cores, desk, clock, random }, request),
+    answer: (request) => answerHub(api, request),
     desk,
     devices,
+    faults,
     async close() {
+      faults.clear();
       methods.close();
       await devices.close();
       cloudMessages.close();

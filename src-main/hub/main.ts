@@ -54,7 +54,10 @@ async function openHubs(options: HubOptions, database: HubDatabase, log: Log): P
     const store = database.devices(place.number);
     const cloudMessageStore = database.cloudMessages(place.number);
     const parts = { hostName: place.hostName, keys: keys.value, store, cloudMessageStore, log: hubLog };
-    hubs.push(await createHub({ ...parts, clock: systemClock, random: systemRandom }));
+    const hub = await createHub({ ...parts, clock: systemClock, random: systemRandom });
+    const wish = options.faults.get(place.number);
+    if (wish !== undefined) hub.faults.set(wish.fault, wish.forS);
+    hubs.push(hub);
     ready.push(readyEntry(place, options, keys.value));
   }
   for (const [at, place] of options.places.entries()) {

@@ -19,9 +19,19 @@ describe('the hub program’s options', () => {
     });
   });
 
+  it('takes a fault for each hub to begin with', () => {
+    const options = parseHubOptions([...needed, '--faults', '1=down,2=slow:50']);
+    expect(options.ok && [...options.value.faults]).toMatchObject([
+      [1, { fault: { is: 'down' } }],
+      [2, { fault: { is: 'slow', delayMs: 50 } }],
+    ]);
+  });
+
   it.each([
     ['nothing at all', [], 'hub-option-missing'],
     ['an option it does not know', [...needed, '--colour', 'red'], 'hub-option-unknown'],
+    ['a fault of a hub that is not there', [...needed, '--faults', '3=down'], 'hub-option-wrong'],
+    ['a fault that is none', [...needed, '--faults', '1=sleepy'], 'hub-option-wrong'],
     ['no hub', [...needed, '--hubs', '0'], 'hub-option-wrong'],
     ['half a hub', [...needed, '--hubs', '1.5'], 'hub-option-wrong'],
     ['a port beyond the last', [...needed, '--mqtts', '65536'], 'hub-option-wrong'],

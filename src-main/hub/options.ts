@@ -3,6 +3,7 @@ import { isIPv4 } from 'node:net';
 import { parseArgs } from 'node:util';
 import { faultMaker } from '../lib/base/fault.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { faultWishOfText, type FaultWish } from './fault-switch.ts';
 import { tlsKeyKinds, type TlsKeyKind } from '../lib/x509/tls-authority.ts';
 
 const hubOptionFault = faultMaker({
@@ -31,6 +32,8 @@ export interface HubOptions {
   readonly ports: HubPorts;
   readonly places: readonly HubPlace[];
   readonly tlsKey: TlsKeyKind;
+  /** By the hub's number: what it begins with. */
+  readonly faults: ReadonlyMap<number, FaultWish>;
 }
 
 const maxHubs = 50; // as many as one provisioning service may be linked to (dps-wire section 8.4)
@@ -46,6 +49,7 @@ const strings = [
   'ready-file',
   'host-names',
   'tls-key',
+  'faults',
 ] as const;
 type OptionName = (typeof strings)[number];
 type Given = Readonly<Partial<Record<OptionName, string>>>;
@@ -61,18 +65,34 @@ export function parseHubOptions(args: readonly string[]): Result<HubOptions> {
     const reason = error instanceof Error ? error.message : 'an argument';
     return failed(hubOptionFault('hub-option-unknown', { reason }));
   }
-  const { data, listen, 'tls-dir': tlsFolder, 'ready-file': readyFile } = given;
+  const needed = neededOf(given);
+  if (!needed.ok) return needed;
+  const ports = parsePorts(given);
+  if (!ports.ok) return ports;
+  const places = parsePlaces(given, needed.value.listen);
+  if (!places.ok) return places;
+  const tlsKey = tlsKeyKinds.find((kind) => kind === given['tls-key']);
+  if (tlsKey === undefined) return wrong('tls-key', given['tls-key'] ?? '', 'rsa or p256');
+  const faults = parseFaults(given.faults ?? '', places.value.length);
+  if (!faults.ok) return faults;
+  const { dataFolder, tlsFolder, readyFile } = needed.value;
+  const where = { ports: ports.value, places: places.value };
+  return ok({ dataFolder, tlsFolder, readyFile, ...where, tlsKey, faults: faults.value });
+}
+
+interface Needed {
+  readonly dataFolder: string;
+  readonly tlsFolder: string;
+  readonly readyFile: string;
+  readonly listen: string;
+}
+
+function neededOf({ data, listen, 'tls-dir': tlsFolder, 'ready-file': readyFile }: Given): Result<Needed> {
   if (data === undefined) return failed(hubOptionFault('hub-option-missing', { option: 'data' }));
   if (tlsFolder === undefined) return failed(hubOptionFault('hub-option-missing', { option: 'tls-dir' }));
   if (readyFile === undefined) return failed(hubOptionFault('hub-option-missing', { option: 'ready-file' }));
   if (listen === undefined) return failed(hubOptionFault('hub-option-missing', { option: 'listen' }));
-  const ports = parsePorts(given);
-  if (!ports.ok) return ports;
-  const places = parsePlaces(given, listen);
-  if (!places.ok) return places;
-  const tlsKey = tlsKeyKinds.find((kind) => kind === given['tls-key']);
-  if (tlsKey === undefined) return wrong('tls-key', given['tls-key'] ?? '', 'rsa or p256');
-  return ok({ dataFolder: data, tlsFolder, readyFile, ports: ports.value, places: places.value, tlsKey });
+  return ok({ dataFolder: data, tlsFolder, readyFile, listen });
 }
 
 function parsePorts(given: Given): Result<HubPorts> {
@@ -98,6 +118,19 @@ function parsePlaces(given: Given, listen: string): Result<readonly HubPlace[]> 
   const names = hostNames(given['host-names'] ?? '', hubs);
   if (!names.ok) return names;
   return ok(addresses.map((address, at) => ({ number: at + 1, address, hostName: names.value[at] ?? address })));
+}
+
+/** `2=slow:500,1=down`. */
+function parseFaults(text: string, hubs: number): Result<ReadonlyMap<number, FaultWish>> {
+  const faults = new Map<number, FaultWish>();
+  for (const each of text.split(',').filter((part) => part !== '')) {
+    const [, number = '', fault = ''] = /^(\d{1,2})=(.*)$/.exec(each) ?? [];
+    const wish = faultWishOfText(fault);
+    const isHub = Number(number) >= 1 && Number(number) <= hubs;
+    if (!isHub || !wish.ok) return wrong('faults', text, 'N=slow[:MS], N=throttled[:S], N=refusing or N=down');
+    faults.set(Number(number), wish.value);
+  }
+  return ok(faults);
 }
 
 /** The one given and those that follow it. */

@@ -89,7 +89,7 @@ export function refusalReply(code: HubFaultCode, limit: number): WebReply {
 function faultReply(fault: HubFault, tracking: string): WebReply {
   return {
     status: httpStatus[fault.code],
-    headers: { ...jsonType, ...pace(fault.code), 'iothub-errorcode': fault.code },
+    headers: { ...jsonType, ...pace(fault), 'iothub-errorcode': fault.code },
     body: JSON.stringify({
       Message: `ErrorCode:${fault.code};${fault.say}`,
       ExceptionMessage: `Tracking ID:${tracking}`,
@@ -99,6 +99,10 @@ function faultReply(fault: HubFault, tracking: string): WebReply {
 }
 
 // Who asks too much of one device is free again as soon as one call ends: a second is soon enough.
-function pace(code: HubFaultCode): Readonly<Record<string, string>> {
-  return code === 'ThrottlingException' ? { 'retry-after': '1' } : {};
+const usualPaceS = 1;
+
+function pace({ code, detail }: HubFault): Readonly<Record<string, string>> {
+  if (code !== 'ThrottlingException') return {};
+  const { retryAfterS = usualPaceS } = detail ?? {};
+  return { 'retry-after': String(retryAfterS) };
 }

@@ -40,6 +40,9 @@ export interface WebReply {
   readonly body: string | Uint8Array;
 }
 
+/** Ends the connection instead of an answer. */
+export type HangUp = 'hang-up';
+
 /** What the listener refuses by itself, so that the program can say it in its API's own words. */
 export type WebRefusal = 'body-too-large' | 'malformed' | 'internal';
 
@@ -47,7 +50,7 @@ export interface HttpsServerOptions extends ListenAddress {
   readonly credential: ServerCredential;
   readonly maxBodyBytes: number;
   readonly log: Log;
-  answer(request: WebRequest): WebReply | Promise<WebReply>;
+  answer(request: WebRequest): WebReply | HangUp | Promise<WebReply | HangUp>;
   refuse(refusal: WebRefusal): WebReply;
   /** Without one, a request that offers to upgrade is answered like any other. */
   readonly webSocket?: WebSocketDoor;
@@ -169,9 +172,13 @@ function peerOf(socket: Socket, peers: WeakMap<Socket, TlsPeer>): TlsPeer {
   return peer;
 }
 
-function send(reply: FastifyReply, answer: WebReply): void {
+function send(reply: FastifyReply, answer: WebReply | HangUp): void {
   reply.hijack();
   const { raw } = reply;
+  if (answer === 'hang-up') {
+    raw.destroy();
+    return;
+  }
   raw.writeHead(answer.status, { ...answer.headers, 'content-length': String(Buffer.byteLength(answer.body)) });
   raw.end(answer.body);
 }
