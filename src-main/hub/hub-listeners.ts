@@ -14,6 +14,8 @@ import { refusalReply } from './web-answer.ts';
 
 export interface DoorParts {
   readonly place: HubPlace;
+  /** What all hubs of this program are called, where there are several: a client may name any wherever it comes in. */
+  readonly hostNames?: readonly string[];
   readonly ports: HubPorts;
   readonly authority: TlsAuthority;
   /** RSA when left out. */
@@ -31,7 +33,7 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
   const credential = await parts.authority.serverCredential({
     slug: `hub-${place.number}`,
     commonName: place.hostName,
-    dnsNames: isIPv4(place.hostName) ? [] : [place.hostName],
+    dnsNames: (parts.hostNames ?? [place.hostName]).filter((name) => !isIPv4(name)),
     ipAddresses: [place.address],
     key: parts.tlsKey ?? 'rsa',
   });

@@ -63,6 +63,7 @@ async function openHubs(options: HubOptions, database: HubDatabase, log: Log): P
   for (const [at, place] of options.places.entries()) {
     const opened = await openDoors({
       place,
+      hostNames: options.places.map(({ hostName }) => hostName),
       ports: options.ports,
       authority: authority.value,
       tlsKey: options.tlsKey,
