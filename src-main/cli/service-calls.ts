@@ -9,6 +9,7 @@ import { table, type CallAnswer, type CallRequest, type ServiceCall } from './se
 import { caCall } from './service-cas.ts';
 import { groupEnrollment, individualEnrollment } from './service-enroll.ts';
 import { deviceKeyCall } from './service-keys.ts';
+import { signerCall } from './service-signers.ts';
 import { cliFault } from './verb.ts';
 
 export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
@@ -31,6 +32,7 @@ export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   },
   'device-key': deviceKeyCall,
   ca: caCall,
+  signer: signerCall,
   hubs: { usage: 'hubs', run: listHubs },
   enrollments: { usage: 'enrollments', run: listEnrollments },
   registrations: { usage: 'registrations', run: listRegistrations },

@@ -14,6 +14,9 @@ export const callOptions = [
   'ca-name',
   'secondary-ca-name',
   'group',
+  'key-file',
+  'passphrase-file',
+  'validity-days',
 ] as const;
 export type CallOption = (typeof callOptions)[number] | TargetOption;
 

@@ -22,11 +22,14 @@ import type { HubRegistry, Store } from './core/ports.ts';
 import type { ServiceIdentity } from './core/records.ts';
 import { createRegistrationDesk, type RegistrationDesk } from './core/registration-desk.ts';
 import { createRegistrationWorker } from './core/registration-worker.ts';
+import { createSignerDesk } from './core/signer-desk.ts';
+import type { SignerVault } from './core/signer-vault.ts';
 import { createTpmChallenges } from './core/tpm-challenges.ts';
 import { openDoors } from './doors.ts';
 import { createHttpFront, type HttpFront } from './http/front.ts';
 import { createHubRegistryClient } from './hub-client/hub-registry-client.ts';
 import type { ServiceOptions, ServicePorts } from './options.ts';
+import { openSignerFiles } from './store/signer-files.ts';
 import { openSqliteStore } from './store/sql-store.ts';
 
 export interface ServiceParts {
@@ -89,6 +92,8 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
   const { store, authority } = kept;
   const identity = await store.loadOrCreateIdentity(freshIdentity(parts.random));
   if (!identity.ok) return identity;
+  const signers = await openSignerFiles(join(options.dataFolder, 'signers'));
+  if (!signers.ok) return signers;
   const linked = await linkHubs(store, options.linkHubs);
   if (!linked.ok) return linked;
   const caPem = [authority.caPem, ...rootCertificates].join('\n');
@@ -102,13 +107,21 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
       store,
       challenges: createTpmChallenges(parts.clock),
       groupKeys,
+      signers: signers.value,
       onStarted: () => {
         worker.wake();
       },
     }),
     createAttemptLimits(parts.clock),
   );
-  const front = frontOf(options, parts, { store, hubs, identity: identity.value, registrations, groupKeys });
+  const front = frontOf(options, parts, {
+    store,
+    hubs,
+    identity: identity.value,
+    registrations,
+    groupKeys,
+    signers: signers.value,
+  });
   const isAddress = isIP(options.hostName) !== 0;
   const credential = await authority.serverCredential({
     slug: 'service',
@@ -142,10 +155,11 @@ interface FrontParts {
   readonly identity: ServiceIdentity;
   readonly registrations: RegistrationDesk;
   readonly groupKeys: GroupKeys;
+  readonly signers: SignerVault;
 }
 
 function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts): HttpFront {
-  const { store, hubs, identity, registrations, groupKeys } = own;
+  const { store, hubs, identity, registrations, groupKeys, signers } = own;
   return createHttpFront({
     ...parts,
     retryAfterS: options.retryAfterS,
@@ -153,6 +167,7 @@ function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts):
     registrations,
     hubs: createHubDesk({ store, hubs }),
     authorities: createCaDesk({ ...parts, store }),
+    signers: createSignerDesk({ store, vault: signers, clock: parts.clock }),
     allowed: (request, right) =>
       checkAccess(
         identity.policies,

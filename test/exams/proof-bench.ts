@@ -1,4 +1,7 @@
 /** The core's desks over the real store in memory, on a clock that a test moves; hubs are kept as plain records. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { manualClock } from '../../src-main/lib/base/clock.ts';
 import { systemRandom } from '../../src-main/lib/base/host.ts';
 import { silentLog } from '../../src-main/lib/base/log.ts';
@@ -16,6 +19,8 @@ import type { EnrollmentKind } from '../../src-main/service/core/records.ts';
 import { createRegistrationDesk } from '../../src-main/service/core/registration-desk.ts';
 import { createRegistrationWorker } from '../../src-main/service/core/registration-worker.ts';
 import { createTpmChallenges } from '../../src-main/service/core/tpm-challenges.ts';
+import { createSignerDesk } from '../../src-main/service/core/signer-desk.ts';
+import { openSignerFiles } from '../../src-main/service/store/signer-files.ts';
 import { openSqliteStore } from '../../src-main/service/store/sql-store.ts';
 
 export const idScope = '0ne00ABCDEF';
@@ -39,7 +44,9 @@ export function recordedHubs() {
   return { registry, devices, twins };
 }
 
-export async function openProofBench() {
+/** `given`: where signers are kept. */
+export async function openProofBench(given?: string) {
+  const folder = given ?? mkdtempSync(join(tmpdir(), 'benchline-signers-'));
   const clock = manualClock();
   const own = must(openSqliteStore(must(openDatabase({ file: ':memory:' }))));
   const groupKeys = createGroupKeys(own);
@@ -52,11 +59,20 @@ export async function openProofBench() {
   }
   const worker = createRegistrationWorker({ ...parts, hubs: hubs.registry });
   const challenges = createTpmChallenges(clock);
+  const vault = must(await openSignerFiles(folder));
   const desk = withAttemptLimits(
-    createRegistrationDesk({ ...parts, idScope, challenges, groupKeys, onStarted: () => worker.wake() }),
+    createRegistrationDesk({
+      ...parts,
+      idScope,
+      challenges,
+      groupKeys,
+      signers: vault,
+      onStarted: () => worker.wake(),
+    }),
     createAttemptLimits(clock),
   );
   const enrollments = createEnrollmentDesk(parts);
+  const signers = createSignerDesk({ store, vault, clock });
   const authorities = createCaDesk(parts);
   const claim = (registrationId: string, more: Partial<DeviceClaim> = {}): DeviceClaim => ({
     idScope,
@@ -75,6 +91,7 @@ export async function openProofBench() {
     desk,
     enrollments,
     authorities,
+    signers,
     claim,
     /** With `If-Match` absent. */
     put: async (kind: EnrollmentKind, id: string, body: object) =>
@@ -90,7 +107,9 @@ export async function openProofBench() {
     async registered(one: DeviceClaim): Promise<Record<string, unknown>> {
       const started = must(await desk.register(one));
       if (started.is !== 'started') throw new Error('a challenge was not expected');
-      const id = String(started.operation.json['operationId']);
+      return this.finished(one, String(started.operation.json['operationId']));
+    },
+    async finished(one: DeviceClaim, id: string): Promise<Record<string, unknown>> {
       for (let round = 0; round < 1_000; round += 1) {
         const polled = must(await desk.poll(one, id));
         if (polled.isDone) return polled.json['registrationState'] as Record<string, unknown>;
@@ -102,6 +121,7 @@ export async function openProofBench() {
     async close(): Promise<void> {
       await worker.stop();
       await store.close();
+      if (given === undefined) rmSync(folder, { recursive: true });
     },
   };
 }

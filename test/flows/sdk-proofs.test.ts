@@ -1,7 +1,13 @@
 /** Unmodified SDKs prove themselves by keys and below CA certificates that were brought in by `benchline service`. */
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
+import { must } from '../../src-main/lib/base/result.ts';
+import { createHttpsCaller } from '../../src-main/lib/dps/https-call.ts';
+import { createSasToken, keySigner } from '../../src-main/lib/dps/sas.ts';
 import { makeHierarchy, openSsl, type OpenSsl } from '../exams/openssl.ts';
 import { openServiceBench, type ServiceBench } from './sdk-bench.ts';
+import { until } from './service-bed.ts';
 
 const deviceClient = new URL('./sdk-device-client.ts', import.meta.url);
 
@@ -77,3 +83,55 @@ describe('a CA certificate', () => {
     expect((await bench.ask('ca', 'remove', 'root-2024')).text).toContain('still named by 1');
   });
 });
+
+describe('a signer', () => {
+  it('set with an encrypted key issues for a request made by OpenSSL, over HTTPS as a newer client asks', async () => {
+    tool.put('pass.txt', 'open sesame\n');
+    tool.run('pkcs8', '-topk8', '-in', 'ca.key', '-out', 'ca-locked.key', '-passout', 'file:pass.txt');
+    tool.put('chain.pem', tool.get('ca.pem').toString() + tool.get('root.pem').toString());
+    const files = ['--certificate', tool.path('chain.pem'), '--key-file', tool.path('ca-locked.key')];
+    expect((await bench.ask('signer', 'set', '--group', 'line-8', ...files)).code).toBe(1);
+    const unlocked = [...files, '--passphrase-file', tool.path('pass.txt'), '--validity-days', '5'];
+    expect(await answer('signer', 'set', '--group', 'line-8', ...unlocked)).toContain('CN=Outside Intermediate');
+    expect(await answer('signer', 'list')).toMatch(/group +line-8 +CN=Outside Intermediate/);
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-keyout', 'op.key'];
+    tool.run('req', ...key, '-subj', '/CN=press-20', '-outform', 'DER', '-out', 'op.der');
+    const deviceKey = await answer('device-key', '--group', 'line-8', '--registration-id', 'press-20');
+    const state = await registeredWith('press-20', deviceKey, tool.get('op.der').toString('base64'));
+    const [leaf = '', ...above] = state['issuedCertificateChain'] as readonly string[];
+    expect(above).toHaveLength(2);
+    tool.put('op-cert.der', Buffer.from(leaf, 'base64'));
+    const checked = tool.run('verify', '-CAfile', 'root.pem', '-untrusted', 'ca.pem', 'op-cert.der');
+    expect(checked).toContain('OK');
+    await answer('signer', 'remove', '--group', 'line-8');
+    expect(await answer('signer', 'list')).toContain('No signer');
+  });
+});
+
+async function registeredWith(id: string, key: string, csr: string): Promise<Record<string, unknown>> {
+  const { deviceHost, idScope, caFile, ports } = bench.ready;
+  const parts = { clock: systemClock, random: systemRandom };
+  const peer = { name: 'the service', host: deviceHost, port: ports.https, caPem: readFileSync(caFile, 'utf8') };
+  const caller = createHttpsCaller(peer, parts);
+  const request = {
+    resource: `${idScope}/registrations/${id}`,
+    expiresAtS: Math.floor(systemClock.nowMs() / 1_000) + 60,
+  };
+  const authorization = must(await createSasToken(request, keySigner(Buffer.from(key, 'base64'))));
+  const ask = async (method: 'PUT' | 'GET', path: string, json?: object) => {
+    const full = `/${idScope}/registrations/${id}/${path}?api-version=2025-07-01-preview`;
+    return must(await caller.call({ method, path: full, headers: { authorization }, ...(json && { json }) }));
+  };
+  try {
+    const started = await ask('PUT', 'register', { registrationId: id, csr });
+    expect(started.status).toBe(202);
+    const { operationId } = started.json as { readonly operationId: string };
+    return await until(async () => {
+      const polled = await ask('GET', `operations/${operationId}`);
+      const { registrationState } = polled.json as { readonly registrationState: Record<string, unknown> };
+      return polled.status === 200 ? registrationState : undefined;
+    }, 'the operation is done');
+  } finally {
+    caller.close();
+  }
+}

@@ -86,6 +86,33 @@ export type CaCertificateView = z.infer<typeof caCertificateView>;
 export const verificationCodeView = z.object({ name: z.string(), verificationCode: z.string() });
 export type VerificationCodeView = z.infer<typeof verificationCodeView>;
 
+/** Who issues the operational certificates of a group or a device. */
+export const signerRequest = z.object({
+  /** PEM: the issuing CA first, then what is above it. */
+  certificates: z.string().max(65_536),
+  /** PKCS#8, PKCS#1 or SEC 1 in PEM. */
+  privateKey: z.string().max(16_384),
+  /** A device lives 20 years at the most. */
+  validityDays: z.int().min(1).max(7_305).nullish(),
+});
+export type SignerRequest = z.infer<typeof signerRequest>;
+
+export const signerView = z.object({
+  kind: z.enum(['individual', 'group']),
+  id: z.string(),
+  subject: z.string(),
+  sha256Thumbprint: z.string(),
+  notAfterUtc: z.string(),
+  validityDays: z.number(),
+});
+export type SignerView = z.infer<typeof signerView>;
+
+/** An enrollment as the admin API names it. */
+export interface SignerOwner {
+  readonly kind: SignerView['kind'];
+  readonly id: string;
+}
+
 export const allocationView = z.object({ policy: z.enum(serviceAllocationPolicies) });
 
 export interface ControlClient {
@@ -107,6 +134,10 @@ export interface ControlClient {
   verifyCaCertificate(name: string, proof: string, signal?: CancelSignal): Promise<Result<CaCertificateView>>;
   /** Refused while an enrollment names it. */
   removeCaCertificate(name: string, signal?: CancelSignal): Promise<Result<void>>;
+  signers(signal?: CancelSignal): Promise<Result<readonly SignerView[]>>;
+  /** The key goes in and never comes out. */
+  setSigner(owner: SignerOwner, signer: SignerRequest, signal?: CancelSignal): Promise<Result<SignerView>>;
+  removeSigner(owner: SignerOwner, signal?: CancelSignal): Promise<Result<void>>;
   close(): void;
 }
 
@@ -151,6 +182,7 @@ export function createControlClient(options: ServiceClientOptions, parts: Servic
       return reply.ok ? ok() : reply;
     },
     ...caCertificatesOver(caller),
+    ...signersOver(caller),
     close: () => {
       caller.close();
     },
@@ -179,6 +211,28 @@ function caCertificatesOver(caller: SignedCaller): CaCalls {
       ask({ method: 'POST', path: `${pathOf(name)}/verify`, json: { certificate }, signal }, caCertificateView),
     async removeCaCertificate(name, signal) {
       const reply = await caller.call({ method: 'DELETE', path: pathOf(name), signal });
+      return reply.ok ? ok() : reply;
+    },
+  };
+}
+
+type SignerCalls = Pick<ControlClient, 'signers' | 'setSigner' | 'removeSigner'>;
+
+function signersOver(caller: SignedCaller): SignerCalls {
+  const all = `${root}/signers`;
+  const pathOf = ({ kind, id }: SignerOwner): string =>
+    `${all}/${kind === 'group' ? 'enrollmentGroups' : 'enrollments'}/${encodeURIComponent(id)}`;
+  return {
+    async signers(signal) {
+      const reply = await caller.call({ method: 'GET', path: all, signal });
+      return reply.ok ? parsed(caller, signerView.array(), reply.value.json) : reply;
+    },
+    async setSigner(owner, json, signal) {
+      const reply = await caller.call({ method: 'PUT', path: pathOf(owner), json, signal });
+      return reply.ok ? parsed(caller, signerView, reply.value.json) : reply;
+    },
+    async removeSigner(owner, signal) {
+      const reply = await caller.call({ method: 'DELETE', path: pathOf(owner), signal });
       return reply.ok ? ok() : reply;
     },
   };

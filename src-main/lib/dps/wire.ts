@@ -10,6 +10,8 @@ export const deviceRegistration = z.looseObject({
   registrationId: z.string().nullish(),
   tpm: z.looseObject({ endorsementKey: base64, storageRootKey: base64.nullish() }).nullish(),
   payload: z.unknown().optional(),
+  /** Base64 of a PKCS#10 request; those that are too large are refused where they are read. */
+  csr: z.string().nullish(),
 });
 export type DeviceRegistration = z.infer<typeof deviceRegistration>;
 
@@ -26,6 +28,7 @@ export const registrationState = z.looseObject({
   errorMessage: z.string().nullish(),
   etag: z.string().nullish(),
   payload: z.unknown().optional(),
+  issuedCertificateChain: z.array(base64).nullish(),
   tpm: z.looseObject({ authenticationKey: z.string().nullish() }).nullish(),
 });
 export type RegistrationState = z.infer<typeof registrationState>;

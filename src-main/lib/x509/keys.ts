@@ -63,6 +63,17 @@ export function signingKeyFromPem(text: string): Result<SigningKey> {
   }
 }
 
+/** A key in PEM, encrypted or not, as PKCS#8 in PEM without a passphrase: to be handed to whoever keeps it. */
+export function openedPrivateKey(text: string, passphrase: string | undefined): Result<string> {
+  try {
+    const key = createPrivateKey({ key: text, format: 'pem', ...(passphrase === undefined ? {} : { passphrase }) });
+    return ok(key.export({ type: 'pkcs8', format: 'pem' }).toString());
+  } catch {
+    // The reason of the crypto library could quote the input.
+    return failed(x509Fault('key-malformed'));
+  }
+}
+
 /** For TLS options and files: PKCS#8 in PEM. */
 export function privateKeyToPem(privateKey: Uint8Array): string {
   return toPem('PRIVATE KEY', privateKey);

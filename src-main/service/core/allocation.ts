@@ -7,6 +7,8 @@ export interface AllocationQuestion {
   readonly hubs: readonly LinkedHub[];
   readonly enrollment: Pick<Enrollment, 'allocationPolicy' | 'iotHubs' | 'iotHubHostName'>;
   readonly registrationKey: string;
+  /** What the device sent along, for a policy that asks others; those here do not look at it. */
+  readonly payload?: unknown;
 }
 
 /** The host name of a linked hub, or undefined when none may be chosen. */

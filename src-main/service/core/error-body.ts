@@ -16,6 +16,8 @@ export const errorCodes = {
   'etag-mismatch': 412_001,
   'custom-without-definition': 400_004,
   'hub-refused': 400_211,
+  'signer-unusable': 500_002,
+  'signer-file-broken': 500_003,
   throttled: 429_001,
   'store-failed': 503_001,
 } satisfies Record<ServiceFaultCode, number>;

@@ -14,6 +14,14 @@ export const serviceFault = faultMaker({
   },
   'hub-refused': { say: 'The hub {hub} cannot be linked: {reason}', hint: 'Check its connection string.' },
   'in-use': { say: '{what} is still named by {count} enrollments.', hint: 'Change or remove them first.' },
+  'signer-unusable': {
+    say: 'The signer of the enrollment cannot issue: {reason}',
+    hint: 'Set another signer for it: benchline service signer set.',
+  },
+  'signer-file-broken': {
+    say: 'The signer in {file} cannot be read.',
+    hint: 'Bring it back from a backup, or remove it and set the signer again.',
+  },
   throttled: {
     say: 'Too many wrong credentials came from here.',
     hint: 'Correct the credential and try again after {retryAfterS} seconds.',

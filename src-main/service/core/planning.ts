@@ -23,6 +23,10 @@ export interface PlanningInput {
   readonly attested: Proven;
   readonly registrationId: string;
   readonly registrationKey: string;
+  /** Of the certificate issued for the device's request, SHA-256, lower-case hexadecimal. */
+  readonly leaf: string | undefined;
+  /** What the device sent along. */
+  readonly payload: unknown;
 }
 
 export async function planRegistration(
@@ -38,7 +42,12 @@ export async function planRegistration(
   const serviceDefault = await store.allocationDefault();
   if (!serviceDefault.ok) return serviceDefault;
   const hub = chosenHub(
-    { hubs: hubs.value, serviceDefault: serviceDefault.value, registrationKey: input.registrationKey },
+    {
+      hubs: hubs.value,
+      serviceDefault: serviceDefault.value,
+      registrationKey: input.registrationKey,
+      payload: input.payload,
+    },
     enrollment,
     before.value,
   );
@@ -50,7 +59,7 @@ export async function planRegistration(
   if (holder.value !== undefined && holder.value !== input.registrationKey) {
     return ok({ plan: refusal(registrationErrors.deviceIdTaken), hubKeyBlob: undefined });
   }
-  const credential = credentialOf(parts.random, input.attested);
+  const credential = credentialOf(parts.random, input);
   if (!credential.ok) return credential;
   const { authentication, hubKeyBlob } = credential.value;
   const assign = { is: 'assign', hub, deviceId, authentication, iotEdge: enrollment.iotEdge } as const;
@@ -65,6 +74,7 @@ interface Choice {
   readonly hubs: readonly LinkedHub[];
   readonly serviceDefault: AllocationDefault;
   readonly registrationKey: string;
+  readonly payload: unknown;
 }
 
 /** dps-wire 8.3: without `updateHubAssignment` a device stays where it is as long as that hub is linked. */
@@ -103,7 +113,8 @@ interface Credential {
 }
 
 /** dps-wire 10.1: keys as they are, TPM as `sas` with a key of its own, certificates as `selfSigned` by thumbprint. */
-function credentialOf(random: Random, attested: Proven): Result<Credential, ServiceFault> {
+function credentialOf(random: Random, { attested, leaf }: PlanningInput): Result<Credential, ServiceFault> {
+  if (leaf !== undefined) return ok(byLeaf(leaf));
   if (attested.is === 'tpm') {
     const key = random.bytes(hmacKeyBytes);
     const blob = sealedKey(random, { ...attested.challenge, key });
@@ -116,6 +127,17 @@ function credentialOf(random: Random, attested: Proven): Result<Credential, Serv
     return ok({ authentication: { type: 'sas', ...attested.keys }, hubKeyBlob: undefined });
   }
   return ok({ authentication: thumbprintsOf(attested.enrollment, attested.thumbprint), hubKeyBlob: undefined });
+}
+
+/** The issued certificate is how the device comes to its hub, whatever it has proven itself with here. */
+function byLeaf(leaf: string): Credential {
+  const thumbprint = leaf.toUpperCase();
+  const authentication = {
+    type: 'selfSigned',
+    primaryThumbprint: thumbprint,
+    secondaryThumbprint: thumbprint,
+  } as const;
+  return { authentication, hubKeyBlob: undefined };
 }
 
 /** A group's device by its leaf alone; an individual by what its enrollment holds, the primary twice if it is alone. */

@@ -9,10 +9,12 @@ import { attest } from './attestation.ts';
 import type { DeviceClaim, Proven } from './claim.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
 import type { GroupKeys } from './group-keys.ts';
+import { issueFor, requestIn } from './issuance.ts';
 import { planRegistration } from './planning.ts';
 import { checkProof, proofOf } from './poll-proof.ts';
 import type { PageOf, PageSlice, Precondition, Store } from './ports.ts';
 import { keyOf, type Operation, type Registration } from './records.ts';
+import type { SignerVault } from './signer-vault.ts';
 import type { TpmChallenges } from './tpm-challenges.ts';
 
 export interface RegistrationDeskParts {
@@ -20,6 +22,7 @@ export interface RegistrationDeskParts {
   readonly store: Store;
   readonly challenges: TpmChallenges;
   readonly groupKeys: GroupKeys;
+  readonly signers: SignerVault;
   readonly clock: Clock;
   readonly random: Random;
   /** There is new work for the worker. */
@@ -93,6 +96,10 @@ export function createRegistrationDesk(parts: RegistrationDeskParts): Registrati
     async lookUp(claim) {
       const checked = checkClaim(parts, claim);
       if (!checked.ok) return checked;
+      // dps-wire 1.3.
+      if (requestIn(claim) !== undefined) {
+        return failed(serviceFault('invalid', { reason: 'A status look-up takes no csr.' }));
+      }
       const attested = await attest(parts, claim);
       if (!attested.ok) return attested;
       if (attested.value.is === 'challenge') return ok(attested.value);
@@ -129,6 +136,9 @@ function checkClaim(parts: RegistrationDeskParts, claim: DeviceClaim): Result<vo
     : failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
 }
 
+// dps-wire 8.4.
+const maxPayloadBytes = 96 * 1_024;
+
 /** First the operation is on disk, then the device hears of it, then the hub is written. */
 async function start(
   parts: RegistrationDeskParts,
@@ -136,10 +146,17 @@ async function start(
   attested: Proven,
 ): Promise<Result<RegisterAnswer, ServiceFault>> {
   const { enrollment } = attested;
+  const { payload } = claim.body;
+  if (payload !== undefined && utf8(JSON.stringify(payload)).length > maxPayloadBytes) {
+    return failed(serviceFault('invalid', { reason: `The payload is larger than ${maxPayloadBytes} bytes.` }));
+  }
   // An individual's spelling is its enrollment's; a group's device is named as it names itself (dps-wire 0.1).
   const registrationId = enrollment.kind === 'individual' ? enrollment.id : claim.registrationId;
   const registrationKey = keyOf(registrationId);
-  const planned = await planRegistration(parts, { attested, registrationId, registrationKey });
+  const issued = await issueFor(parts, claim, enrollment);
+  if (!issued.ok) return issued;
+  const leaf = issued.value?.thumbprint;
+  const planned = await planRegistration(parts, { attested, registrationId, registrationKey, leaf, payload });
   if (!planned.ok) return planned;
   const id = operationId(parts.random);
   const started = await parts.store.startOperations([
@@ -149,8 +166,8 @@ async function start(
       registrationId,
       proof: proofOf(attested),
       ...planned.value,
-      payload: claim.body.payload,
-      issuedChain: undefined,
+      payload,
+      issuedChain: issued.value?.chain,
       groupId: enrollment.kind === 'group' ? enrollment.id : undefined,
       etag: parts.random.uuid(),
       createdMs: parts.clock.nowMs(),
@@ -180,7 +197,6 @@ function operationView(operation: Operation, asked: string, registration: Regist
   const registrationId = registration?.id ?? asked;
   // Rule 4: the operation id in every answer.
   if (outcome === undefined) return { isDone: false, json: assigningJson(operation.id, registrationId) };
-  const group = operation.groupId === undefined ? {} : { enrollmentGroupId: operation.groupId };
   const state = {
     registrationId,
     createdDateTimeUtc: wireTime(isoTime(registration?.createdMs ?? operation.createdMs)),
@@ -188,10 +204,21 @@ function operationView(operation: Operation, asked: string, registration: Regist
     lastUpdatedDateTimeUtc: wireTime(isoTime(registration?.updatedMs ?? operation.createdMs)),
     // dps-wire 1.5: base64 of the quoted ETag.
     ...(registration === undefined ? {} : { etag: toBase64(utf8(`"${registration.etag}"`)) }),
-    ...(operation.proof.kind === 'tpm' ? {} : { [operation.proof.kind]: group }),
-    ...(operation.hubKeyBlob === undefined ? {} : { tpm: { authenticationKey: operation.hubKeyBlob } }),
+    ...ofTheProof(operation),
   };
   return { isDone: true, json: { operationId: operation.id, status: outcome.status, registrationState: state } };
+}
+
+/** dps-wire 1.5: what the device learns by how it proved itself, and what it asked to be issued. */
+function ofTheProof(operation: Operation): Record<string, unknown> {
+  const { proof, groupId, issuedChain, hubKeyBlob, outcome } = operation;
+  const group = groupId === undefined ? {} : { enrollmentGroupId: groupId };
+  const isAssigned = outcome?.status === 'assigned';
+  return {
+    ...(proof.kind === 'tpm' ? {} : { [proof.kind]: group }),
+    ...(hubKeyBlob === undefined ? {} : { tpm: { authenticationKey: hubKeyBlob } }),
+    ...(isAssigned && issuedChain !== undefined ? { issuedCertificateChain: issuedChain } : {}),
+  };
 }
 
 /** dps-wire 7.3: without what belongs to one attestation. */

@@ -6,10 +6,11 @@ import { caRoutes, type CaApiParts } from './ca-api.ts';
 import { controlRoutes, type ControlApiParts } from './control-api.ts';
 import { deviceRoutes, type DeviceApiParts } from './device-api.ts';
 import { findRoute } from './routes.ts';
+import { signerRoutes, type SignerApiParts } from './signer-api.ts';
 import { serviceRoutes, type ServiceApiParts } from './service-api.ts';
 import { plainError } from './wire-error.ts';
 
-export type HttpFrontParts = DeviceApiParts & ServiceApiParts & ControlApiParts & CaApiParts;
+export type HttpFrontParts = DeviceApiParts & ServiceApiParts & ControlApiParts & CaApiParts & SignerApiParts;
 
 export interface HttpFront {
   answer(request: WebRequest): Promise<WebReply>;
@@ -27,7 +28,13 @@ const refusals = {
 
 export function createHttpFront(parts: HttpFrontParts): HttpFront {
   // Service paths first: `/registrations/...` would otherwise be read as a scope.
-  const routes = [...serviceRoutes(parts), ...controlRoutes(parts), ...caRoutes(parts), ...deviceRoutes(parts)];
+  const routes = [
+    ...serviceRoutes(parts),
+    ...controlRoutes(parts),
+    ...caRoutes(parts),
+    ...signerRoutes(parts),
+    ...deviceRoutes(parts),
+  ];
   const refuse = (refusal: WebRefusal): WebReply => {
     const [code, message] = refusals[refusal];
     return withRequestId(parts.random.uuid(), plainError(parts, code, message));
