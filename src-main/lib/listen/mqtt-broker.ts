@@ -32,6 +32,8 @@ interface Link<Peer> {
   readonly peer: Peer;
   readonly filters: Map<string, 0 | 1>;
   readonly unacknowledged: Unacknowledged;
+  /** Of what it was sent. */
+  unreadBytes: number;
   closed: boolean;
   connection: MqttConnection<Peer> | undefined;
 }
@@ -54,7 +56,9 @@ const drainTimeoutMs = 30_000;
 // What it may leave unread until then: some answers of the largest kind. It asked for each, or is told of changes.
 const maxUnreadBytes = 1_048_576;
 // A CONNECT is one packet; a peer that has not sent it by then is not a device.
-const connectTimeoutMs = 20_000;
+const usualConnectMs = 20_000;
+// A client id, a user name and a token of 2 kB with room; a will takes its place in the hubs' telemetry.
+const maxConnectBytes = 16_384;
 // Device ids have up to 128 characters, also in MQTT 3.1.
 const maxClientIdLength = 128;
 
@@ -102,7 +106,7 @@ function optionsFor<Peer>(state: BrokerState<Peer>, kept: () => KeptSessions): A
     client === null ? undefined : links.get(client)?.connection;
   return {
     drainTimeout: drainTimeoutMs,
-    connectTimeout: connectTimeoutMs,
+    connectTimeout: limits.connectMs ?? usualConnectMs,
     maxClientsIdLength: maxClientIdLength,
     preConnect(_client, packet, callback) {
       if (limits.cleanSession === 'always') {
@@ -200,7 +204,7 @@ function liveConnection<Peer>(state: BrokerState<Peer>, client: Client): MqttCon
 function adopt<Peer>(state: BrokerState<Peer>, broker: Aedes, stream: Duplex, peer: Peer): void {
   const client = broker.handle(stream);
   const own = { filters: new Map<string, 0 | 1>(), unacknowledged: createUnacknowledged() };
-  const link: Link<Peer> = { client, peer, ...own, closed: false, connection: undefined };
+  const link: Link<Peer> = { client, peer, ...own, unreadBytes: 0, closed: false, connection: undefined };
   state.links.set(client, link);
   state.open.add(link);
   // not aedes' own event: it is not raised for a client that another one of the same id has replaced
@@ -211,7 +215,7 @@ function adopt<Peer>(state: BrokerState<Peer>, broker: Aedes, stream: Duplex, pe
     state.live.delete(link.connection.clientId);
     state.hooks.disconnected(link.connection);
   });
-  const guard = createMqttSizeGuard(state.limits.maxPacketBytes);
+  const guard = createMqttSizeGuard(state.limits.maxPacketBytes, maxConnectBytes);
   // aedes reads by `readable`; then `data` only shows each chunk as it is read and does not start the flow
   stream.on('data', (chunk: Uint8Array) => {
     if (!guard.accepts(chunk)) stream.destroy();
@@ -227,15 +231,18 @@ function connectionOver<Peer>(link: Link<Peer>): MqttConnection<Peer> {
     filters,
     send({ topic, payload, qos }, acknowledged = () => undefined) {
       if (link.closed) return;
-      const isUnread = client.conn.writableLength > maxUnreadBytes;
+      const isUnread = link.unreadBytes > maxUnreadBytes;
       if (isUnread || (qos > 0 && !link.unacknowledged.sent(acknowledged))) {
         client.close();
         return;
       }
       const body = Buffer.from(payload);
+      link.unreadBytes += body.length;
       const packet: PublishPacket = { cmd: 'publish', topic, payload: body, qos, retain: false, dup: false };
-      // a failed write ends the connection by aedes' own hand
-      client.publish(packet, () => undefined);
+      // called back when the stream has taken it; a failed write ends the connection by aedes' own hand
+      client.publish(packet, () => {
+        link.unreadBytes -= body.length;
+      });
     },
     close() {
       client.close();

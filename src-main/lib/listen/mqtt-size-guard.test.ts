@@ -36,6 +36,13 @@ describe('the MQTT size guard', () => {
     expect(guard.accepts(packet(1))).toBe(false);
   });
 
+  it('gives the first packet less room than those that follow it', () => {
+    expect(createMqttSizeGuard(300, 20).accepts(packet(21).subarray(0, 2))).toBe(false);
+    const guard = createMqttSizeGuard(300, 20);
+    expect(guard.accepts(packet(20)) && guard.accepts(packet(300))).toBe(true);
+    expect(guard.accepts(packet(301).subarray(0, 3))).toBe(false);
+  });
+
   it('refuses a length of more than four bytes', () => {
     expect(createMqttSizeGuard(2 ** 30).accepts(Uint8Array.of(0x30, 0xff, 0xff, 0xff, 0xff, 0x01))).toBe(false);
   });

@@ -8,14 +8,17 @@ export interface MqttSizeGuard {
 // MQTT 3.1.1 section 2.2.3: the remaining length takes at most four bytes.
 const maxLengthBytes = 4;
 
-export function createMqttSizeGuard(maxPacketBytes: number): MqttSizeGuard {
+/** `maxFirstBytes`: of the first packet, which comes from somebody who has not said yet who it is. */
+export function createMqttSizeGuard(maxPacketBytes: number, maxFirstBytes = maxPacketBytes): MqttSizeGuard {
+  let most = Math.min(maxFirstBytes, maxPacketBytes);
   let at: { readonly in: 'type' } | { readonly in: 'length'; readonly bytes: number } | { readonly in: 'body' } = {
     in: 'type',
   };
   let length = 0;
   let refused = false;
   const endOfLength = (): void => {
-    refused = length > maxPacketBytes;
+    refused = length > most;
+    most = maxPacketBytes;
     at = length === 0 ? { in: 'type' } : { in: 'body' };
   };
   const lengthByte = (byte: number, before: number): void => {

@@ -70,6 +70,8 @@ export interface MqttLimits {
    * will is passed over with the session it belongs to.
    */
   readonly cleanSession: 'as-asked' | 'always';
+  /** From the start of a connection to the end of its CONNECT; 20 s when left out. */
+  readonly connectMs?: number;
 }
 
 export interface MqttBroker<Peer> {

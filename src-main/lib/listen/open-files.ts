@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 const otherFiles = 256;
 // A flood at one listener leaves the others of its program room, and its calls to hubs.
 const share = 0.6;
-// What one process can serve: about 50 kB of memory each, and the benchmark's 10,000 with room.
+// What one process can serve: about 90 kB of memory each, and the benchmark's 10,000 with room.
 const mostConnections = 20_000;
 const fewestConnections = 100;
 // POSIX's usual limit, where the system does not tell its own.
