@@ -1,6 +1,7 @@
 /** The list of `npm run soak`, shortly and by a fixed seed. */
 import { describe, expect, it } from 'vitest';
-import { listParsers, tryParser } from '../soak/parsers.ts';
+import { tryParser } from '../soak/inputs.ts';
+import { listParsers } from '../soak/parsers.ts';
 
 const parsers = await listParsers();
 

@@ -23,6 +23,7 @@ afterAll(() => bed.close());
 afterEach(async () => {
   for (const raw of raws.splice(0)) raw.close();
   expect((await register('{}')).status).toBe(202);
+  expect(bed.errors).toEqual([]);
 });
 
 const register = (body: string | Uint8Array, more: Partial<RuleRequest> = {}): Promise<RuleReply> =>

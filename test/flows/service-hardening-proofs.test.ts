@@ -39,6 +39,7 @@ afterAll(async () => {
 });
 afterEach(async () => {
   expect((await register('pump-1', leaf.tls)).status).toBe(202);
+  expect(bed.errors).toEqual([]);
 });
 
 const register = (id: string, tls?: RuleRequest['tls'], more: Partial<RuleRequest> = {}): Promise<RuleReply> =>

@@ -12,7 +12,7 @@ import { createHub } from '../../src-main/hub/hub.ts';
 import { toBase64 } from '../../src-main/lib/base/bytes.ts';
 import type { Clock } from '../../src-main/lib/base/clock.ts';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
-import { silentLog } from '../../src-main/lib/base/log.ts';
+import { silentLog, type Log } from '../../src-main/lib/base/log.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { formatConnectionString, parseConnectionString } from '../../src-main/lib/dps/connection-string.ts';
 import { createSasToken, keySigner } from '../../src-main/lib/dps/sas.ts';
@@ -74,11 +74,16 @@ export async function openRuleBed(options: RuleBedOptions = {}) {
   await prepareTls(tlsFolder);
   const hub = await openHub(join(folder, 'hubs.sqlite'), tlsFolder, hubAddress);
   const clock = shiftedClock();
+  const errors: string[] = [];
   const place = ['--listen', address, '--host-name', serviceName, '--https', '0', '--mqtts', '0', '--amqps', '0'];
   const files = ['--data', join(folder, 'service'), '--tls-dir', tlsFolder, '--ready-file', join(folder, 'ready.json')];
   const more = ['--tls-key', options.serverKey ?? 'p256', '--link-hub', hub.connectionString];
   const service = must(
-    await startService(must(parseServiceOptions([...place, ...files, ...more])), { ...parts, clock }),
+    await startService(must(parseServiceOptions([...place, ...files, ...more])), {
+      ...parts,
+      clock,
+      log: listening(errors),
+    }),
   );
   const { ready } = service;
   const caPem = hub.caPem;
@@ -94,6 +99,8 @@ export async function openRuleBed(options: RuleBedOptions = {}) {
     clock,
     client,
     hubAddress,
+    /** What the service has told of as errors of its own: nothing that a stranger sends may be one. */
+    errors,
     ask: (request: RuleRequest) => ask(peer, request),
     /** On one of a few connections that stay: for many requests without a certificate. */
     askShared: (request: RuleRequest) => ask({ ...peer, agent: shared }, request),
@@ -117,6 +124,11 @@ export async function openRuleBed(options: RuleBedOptions = {}) {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+function listening(errors: string[]): Log {
+  const error: Log['error'] = (event, fields) => void errors.push(`${event} ${JSON.stringify(fields ?? {})}`);
+  return { ...silentLog, error, with: () => listening(errors) };
 }
 
 export type RuleBed = Awaited<ReturnType<typeof openRuleBed>>;

@@ -1,5 +1,6 @@
 /** Every parser of what a stranger sends, with inputs made from good ones: none may throw, none may take long. */
-import { listParsers, tryParser } from './parsers.ts';
+import { tryParser } from './inputs.ts';
+import { listParsers } from './parsers.ts';
 import type { Soak, SoakCount } from './runner.ts';
 
 // Per input: the costliest honest one, a chain of three, takes some 3 ms.

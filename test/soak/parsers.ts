@@ -1,8 +1,4 @@
-/**
- * Everything that reads what a stranger sends, each with samples of what it takes. `read` may refuse in its own way, by a
- * fault or by undefined; it may not throw, and it may not take long.
- */
-import fc from 'fast-check';
+/** Everything that reads what a stranger sends, each with samples of what it takes. */
 import { deviceOfUserName, maySubscribeTo, parsePublish } from '../../src-main/hub/device-topics.ts';
 import { isObject, parseJson } from '../../src-main/hub/json.ts';
 import { changeTwin, newTwin } from '../../src-main/hub/twin.ts';
@@ -23,14 +19,8 @@ import { checkCsr, createCsr } from '../../src-main/lib/x509/csr.ts';
 import { generateKey } from '../../src-main/lib/x509/keys.ts';
 import { certificateFromPemOrBase64, certificatesFromPem, toPem } from '../../src-main/lib/x509/pem.ts';
 import { publicKeyFacts } from '../../src-main/lib/x509/public-key.ts';
-
-export interface Parser {
-  readonly name: string;
-  readonly samples: readonly Uint8Array[];
-  /** How many inputs a soak run gives it; the costly ones get fewer. */
-  readonly inputs: number;
-  read(bytes: Uint8Array): unknown;
-}
+import type { Parser } from './inputs.ts';
+import { wireParsers } from './wire-parsers.ts';
 
 const parts = { clock: systemClock, random: systemRandom };
 const cheap = 200_000;
@@ -43,7 +33,7 @@ const json = (read: (value: unknown) => unknown) => (bytes: Uint8Array) => {
 };
 
 export async function listParsers(): Promise<readonly Parser[]> {
-  return [...dpsParsers(), ...hubParsers(), ...tpmParsers(), ...(await certificateParsers())];
+  return [...dpsParsers(), ...wireParsers(), ...hubParsers(), ...tpmParsers(), ...(await certificateParsers())];
 }
 
 function dpsParsers(): readonly Parser[] {
@@ -191,86 +181,4 @@ async function certificateParsers(): Promise<readonly Parser[]> {
 
 function asJson(value: unknown): Uint8Array {
   return utf8(JSON.stringify(value));
-}
-
-// ---- inputs
-
-type Edit =
-  | { readonly edit: 'set' | 'insert'; readonly at: number; readonly bytes: Uint8Array }
-  | { readonly edit: 'cut' | 'repeat'; readonly at: number; readonly length: number };
-
-// What breaks readers more often than chance: ends, lengths, quotes, escapes, surrogates, deep nesting.
-const spice = [
-  '\0',
-  '%',
-  '%zz',
-  '%2F',
-  '/',
-  '../',
-  '=',
-  '&',
-  ';',
-  '"',
-  '\\u0000',
-  '\ud800',
-  '__proto__',
-  '-',
-  '['.repeat(2_000),
-];
-const spices = [
-  ...spice.map(utf8),
-  Uint8Array.of(0xff),
-  Uint8Array.of(0x80),
-  Uint8Array.of(0x84, 0xff, 0xff, 0xff, 0xff),
-];
-
-const piece = fc.oneof(fc.uint8Array({ maxLength: 6 }), fc.constantFrom(...spices));
-const place = fc.double({ min: 0, max: 1, noNaN: true });
-const edit: fc.Arbitrary<Edit> = fc.oneof(
-  fc.record({ edit: fc.constantFrom('set' as const, 'insert' as const), at: place, bytes: piece }),
-  fc.record({ edit: fc.constantFrom('cut' as const, 'repeat' as const), at: place, length: fc.nat(64) }),
-);
-
-/** A sample with some bytes changed, or bytes of chance. */
-function inputsFor(parser: Parser): fc.Arbitrary<Uint8Array> {
-  const changed = fc
-    .tuple(fc.constantFrom(...parser.samples), fc.array(edit, { maxLength: 6 }))
-    .map(([sample, edits]) => edits.reduce(edited, sample));
-  return fc.oneof({ weight: 9, arbitrary: changed }, { weight: 1, arbitrary: fc.uint8Array({ maxLength: 400 }) });
-}
-
-function edited(bytes: Uint8Array, change: Edit): Uint8Array {
-  const at = Math.floor(change.at * bytes.length);
-  const [before, after] = [bytes.subarray(0, at), bytes.subarray(at)];
-  switch (change.edit) {
-    case 'set':
-      return Buffer.concat([before, change.bytes, after.subarray(change.bytes.length)]);
-    case 'insert':
-      return Buffer.concat([before, change.bytes, after]);
-    case 'cut':
-      return Buffer.concat([before, after.subarray(change.length)]);
-    case 'repeat':
-      return Buffer.concat([before, after.subarray(0, change.length), after]);
-  }
-}
-
-export interface Trial {
-  readonly seed: number;
-  readonly inputs: number;
-  /** Of processor time, so that a busy machine does not count. */
-  readonly limitMs: number;
-}
-
-/** Throws with the smallest input that does not hold. */
-export function tryParser(parser: Parser, trial: Trial): void {
-  const holds = (bytes: Uint8Array): void => {
-    const before = process.cpuUsage();
-    parser.read(bytes);
-    const { user, system } = process.cpuUsage(before);
-    const ms = (user + system) / 1_000;
-    if (ms > trial.limitMs) throw new Error(`${ms.toFixed(0)} ms for one input`);
-  };
-  // one reading before the first that is timed: what is compiled and loaded once does not count
-  for (const sample of parser.samples) parser.read(sample);
-  fc.assert(fc.property(inputsFor(parser), holds), { seed: trial.seed, numRuns: trial.inputs });
 }

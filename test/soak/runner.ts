@@ -54,10 +54,17 @@ export async function runSoak(soak: Soak, terms: SoakTerms): Promise<SoakOutcome
   try {
     return ended(await soak.run({ ...terms, folder }));
   } catch (error) {
-    return { ...ended([]), broke: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+    return { ...ended([]), broke: told(error) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** fast-check tells the input in its own message, and what did not hold as its cause. */
+function told(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const text = error.stack ?? error.message;
+  return error.cause === undefined ? text : `${text}\n  because of ${told(error.cause)}`;
 }
 
 export function table(outcome: SoakOutcome): string {

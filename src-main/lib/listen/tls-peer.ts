@@ -36,7 +36,8 @@ function presentedBy(socket: TLSSocket): readonly Uint8Array[] {
   };
   let listed = socket.getPeerX509Certificate();
   while (listed !== undefined && add(listed.raw)) listed = listed.issuerCertificate;
-  let linked: DetailedPeerCertificate | undefined = socket.getPeerCertificate(true);
+  // Node's types do not tell that there is none when the connection has ended meanwhile.
+  let linked = socket.getPeerCertificate(true) as DetailedPeerCertificate | null | undefined;
   const seen = new Set<string>();
   // Without a certificate Node gives an empty object; a root is its own issuer.
   while (isCertificate(linked) && !seen.has(linked.fingerprint256) && seen.size < maxCertificates) {
@@ -47,8 +48,8 @@ function presentedBy(socket: TLSSocket): readonly Uint8Array[] {
   return [...found.values()];
 }
 
-function isCertificate(found: DetailedPeerCertificate | undefined): found is DetailedPeerCertificate {
-  return found !== undefined && (found as Partial<DetailedPeerCertificate>).raw !== undefined;
+function isCertificate(found: DetailedPeerCertificate | null | undefined): found is DetailedPeerCertificate {
+  return (found as Partial<DetailedPeerCertificate> | null | undefined)?.raw !== undefined;
 }
 
 /** An IPv4 address as such, also when the listener speaks IPv6. */
