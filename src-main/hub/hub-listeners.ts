@@ -1,4 +1,4 @@
-/** A hub's doors: its registry over HTTPS, its devices over MQTT and WebSockets, each on the hub's own address. */
+/** A hub's doors: its registry over HTTPS, its devices over MQTT, AMQP and WebSockets, each on the hub's own address. */
 import { isIPv4 } from 'node:net';
 import type { Log } from '../lib/base/log.ts';
 import { ok, type Result } from '../lib/base/result.ts';
@@ -7,6 +7,7 @@ import { listenHttps, type WebRefusal } from '../lib/listen/https-server.ts';
 import type { TlsPeer } from '../lib/listen/tls-peer.ts';
 import { listenTls, type Listener } from '../lib/listen/tls-server.ts';
 import type { TlsAuthority, TlsKeyKind } from '../lib/x509/tls-authority.ts';
+import { maxAmqpFrameBytes } from './amqp-protocol.ts';
 import { maxPacketBytes } from './device-protocol.ts';
 import type { Hub } from './hub.ts';
 import type { HubPlace, HubPorts } from './options.ts';
@@ -43,6 +44,9 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
     if (hub.faults.endsConnection()) stream.destroy();
     else hub.devices.handle(stream, { certificate: peer.certificates[0] });
   };
+  const acceptAmqp: AcceptStream = (stream, peer) => {
+    parts.hubFor(peer).amqp.accept(stream, peer);
+  };
   const https = await listenHttps({
     host: place.address,
     port: ports.https,
@@ -51,18 +55,27 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
     log,
     answer: (request) => parts.hubFor(request.peer).answer(request),
     refuse: (refusal) => refusalReply(refusalCodes[refusal], maxBodyBytes),
-    webSocket: deviceWebSockets({ maxMessageBytes: 2 * maxPacketBytes, mqtt: acceptMqtt }),
+    webSocket: deviceWebSockets({
+      maxMessageBytes: 2 * Math.max(maxPacketBytes, maxAmqpFrameBytes),
+      mqtt: acceptMqtt,
+      amqp: acceptAmqp,
+    }),
   });
   if (!https.ok) return https;
-  const mqtts = await listenTls({
-    host: place.address,
-    port: ports.mqtts,
-    credential: credential.value,
-    accept: acceptMqtt,
-  });
-  if (mqtts.ok) return ok([https.value, mqtts.value]);
-  await https.value.close();
-  return mqtts;
+  const opened = [https.value];
+  const wires = [
+    [ports.mqtts, acceptMqtt],
+    [ports.amqps, acceptAmqp],
+  ] as const;
+  for (const [port, accept] of wires) {
+    const listener = await listenTls({ host: place.address, port, credential: credential.value, accept });
+    if (!listener.ok) {
+      await Promise.all(opened.map((door) => door.close()));
+      return listener;
+    }
+    opened.push(listener.value);
+  }
+  return ok(opened);
 }
 
 const refusalCodes = {

@@ -6,7 +6,9 @@ import type { HangUp, WebReply, WebRequest } from '../lib/listen/https-server.ts
 import { createMqttBroker } from '../lib/listen/mqtt-broker.ts';
 import { maxTlsConnections } from '../lib/listen/tls-server.ts';
 import type { MqttBroker } from '../lib/listen/mqtt.ts';
+import type { AmqpAcceptor } from '../lib/listen/amqp.ts';
 import { createAccess } from './access.ts';
+import { createHubAmqp } from './amqp-protocol.ts';
 import type { CloudMessageStore } from './cloud-message-store.ts';
 import { createCloudMessages } from './cloud-messages.ts';
 import type { RegistryEvent } from './device-changes.ts';
@@ -40,6 +42,7 @@ export interface Hub {
   readonly devices: MqttBroker<DevicePeer>;
   /** Every door asks it before it lets anybody in. */
   readonly faults: FaultSwitch;
+  readonly amqp: AmqpAcceptor;
   close(): Promise<void>;
 }
 
@@ -76,15 +79,18 @@ export async function createHub(parts: HubParts): Promise<Readonly<Hub>> {
     cleanSession: 'as-asked',
   });
   const api = { access, registry, presence, messages, ...cores, desk, faults, clock, random };
+  const amqp = createHubAmqp({ desk, access, clock, log });
   return Object.freeze<Hub>({
     hostName,
     answer: (request) => answerHub(api, request),
     desk,
     devices,
     faults,
+    amqp,
     async close() {
       faults.clear();
       methods.close();
+      await amqp.close();
       await devices.close();
       cloudMessages.close();
       presence.close();

@@ -21,7 +21,6 @@ export interface HubPlace {
 export interface HubPorts {
   readonly https: number;
   readonly mqtts: number;
-  /** Announced so that all three are one set; nothing listens there yet. */
   readonly amqps: number;
 }
 

@@ -76,8 +76,7 @@ export function createAmqpAcceptor<Who>(program: AmqpProgram<Who>, parts: Accept
       );
       for (const connection of acceptor.open) {
         const { phase } = connection;
-        const error = { condition: 'amqp:connection:forced', description: 'The service is stopping.' };
-        if (phase.at === 'amqp') phase.engine.close(error);
+        if (phase.at === 'amqp') phase.engine.close(stopping);
         else connection.wire.end();
         connection.wire.giveTime(closeTimeoutMs);
       }
@@ -85,6 +84,9 @@ export function createAmqpAcceptor<Who>(program: AmqpProgram<Who>, parts: Accept
     },
   });
 }
+
+// SDKs come back after this one.
+const stopping: AmqpError = { condition: 'amqp:link:detach-forced', description: 'The service is being stopped.' };
 
 function adopt<Who>(acceptor: Acceptor<Who>, stream: Duplex, peer: TlsPeer): void {
   const connection: Connection<Who> = {

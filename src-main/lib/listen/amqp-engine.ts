@@ -11,6 +11,7 @@ import type {
   AmqpOutgoing,
 } from './amqp.ts';
 import { createAmqpGuard, type EngineView } from './amqp-guard.ts';
+import { readBatch, sharedDelivery } from './amqp-batch.ts';
 import { messageFrom, rheaMessageOf, scalarsOf, typedNumbers } from './amqp-message.ts';
 import {
   createRheaContainer,
@@ -76,7 +77,10 @@ export function createAmqpEngine({ limits, wire, connected }: EngineParts): Amqp
     engine.isEnding = true;
     // a close needs an open before it; the client need not have sent its own
     connection.open();
-    connection.close(error && rheaErrorOf(error));
+    const reason = error && rheaErrorOf(error);
+    // one SDK takes the end of a session for the end of its links, and a close alone for a reason to wait 45 s
+    for (const session of Object.values(connection.local_channel_map)) session?.end(reason);
+    connection.close(reason);
     connection._process();
     if (error !== undefined) wire.end();
   };
@@ -156,11 +160,10 @@ function listen(engine: Engine, ids: () => Ids, close: (error: AmqpError) => voi
   for (const event of ['receiver_close', 'sender_close']) {
     on(event, (context) => detached(engine, linkOf(context)));
   }
-  on('message', ({ receiver, delivery, message = {} }) => {
-    const link = receiver && links.get(receiver);
+  on('message', (context) => {
+    const link = context.receiver && links.get(context.receiver);
     // a link that was refused has no credit; one that is being detached may still be sent on
-    if (link === undefined || delivery === undefined) return;
-    handlers.received(link.view, messageFrom(message, ids()), deliveryOf(engine, link, delivery));
+    if (link !== undefined) received(engine, link, context, ids());
   });
   for (const event of ['sendable', 'sender_draining']) {
     on(event, ({ sender }) => {
@@ -215,6 +218,27 @@ function decided(outcomes: Engine['outcomes'], delivery: RheaDelivery, outcome: 
   const hear = outcomes.get(delivery);
   outcomes.delete(delivery);
   hear?.(outcome);
+}
+
+// The format of a message whose data sections are messages: C sends its telemetry so.
+const batchFormat = 0x80013700;
+
+function received(engine: Engine, link: Link, { delivery, message, format }: RheaContext, ids: Ids): void {
+  if (delivery === undefined || message === undefined) return;
+  const settle = deliveryOf(engine, link, delivery);
+  if (!(message instanceof Uint8Array)) {
+    engine.handlers.received(link.view, messageFrom(message, ids), settle);
+    return;
+  }
+  const batch = format === batchFormat ? readBatch(message) : undefined;
+  if (batch === undefined) {
+    settle.reject({ condition: 'amqp:not-implemented', description: 'The message format is not known.' });
+    return;
+  }
+  const shares = sharedDelivery(settle, batch.length);
+  for (const [at, { ids: own, message: one }] of batch.entries()) {
+    engine.handlers.received(link.view, messageFrom(one, own), shares[at] ?? settle);
+  }
 }
 
 function linkOf({ receiver, sender }: RheaContext): RheaLink {

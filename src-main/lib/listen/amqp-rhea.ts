@@ -57,12 +57,14 @@ export interface RheaSession {
   readonly remote: { readonly handles: Readonly<Record<number, RheaLink | undefined>> };
   readonly outgoing: { available(): number };
   readonly links: Readonly<Record<string, RheaLink>>;
+  end(error?: RheaError): void;
 }
 
 export type RheaMessage = Readonly<Record<string, unknown>>;
 
 export interface RheaConnection extends EventEmitter {
   readonly remote: { readonly open?: { idle_time_out?: number | null } };
+  readonly local_channel_map: Readonly<Record<number, RheaSession | undefined>>;
   readonly remote_channel_map: Readonly<Record<number, RheaSession | undefined>>;
   accept(socket: EventEmitter): void;
   open(): void;
@@ -76,7 +78,9 @@ export interface RheaContext {
   readonly sender?: RheaLink;
   readonly session?: RheaSession;
   readonly delivery?: RheaDelivery;
-  readonly message?: RheaMessage;
+  /** Bytes when its format is another than that of AMQP's own messages. */
+  readonly message?: RheaMessage | Uint8Array;
+  readonly format?: number;
 }
 
 interface RheaTypes {
@@ -96,12 +100,14 @@ interface RheaContainer extends EventEmitter {
 interface Rhea {
   create_container(options: { readonly id: string }): RheaContainer;
   readonly types: RheaTypes;
-  readonly message: { data_section(bytes: Buffer): unknown };
+  readonly message: { data_section(bytes: Buffer): unknown; decode(bytes: Buffer): RheaMessage };
 }
 
 const { types, message } = rhea as unknown as Rhea;
 export const rheaTypes: RheaTypes = types;
 export const dataSection = (bytes: Buffer): unknown => message.data_section(bytes);
+/** Of bytes that the scan has passed. */
+export const decodeMessage = (bytes: Buffer): RheaMessage => message.decode(bytes);
 
 export function createRheaContainer(id: string): RheaContainer {
   const container = (rhea as unknown as Rhea).create_container({ id });

@@ -1,0 +1,249 @@
+/** What a hub does with AMQP connections (dps-wire 10.4): who they speak for, and which links they may have. */
+import { fromUtf8 } from '../lib/base/bytes.ts';
+import type { Clock } from '../lib/base/clock.ts';
+import type { Log } from '../lib/base/log.ts';
+import { createAmqpAcceptor } from '../lib/listen/amqp-acceptor.ts';
+import type {
+  AmqpAcceptor,
+  AmqpAttach,
+  AmqpConnection,
+  AmqpDelivery,
+  AmqpError,
+  AmqpHandlers,
+  AmqpLink,
+  AmqpMessage,
+  SaslExchange,
+  SaslStep,
+} from '../lib/listen/amqp.ts';
+import type { TlsPeer } from '../lib/listen/tls-peer.ts';
+import { maxTlsConnections } from '../lib/listen/tls-server.ts';
+import { deviceOfMessageAddress, parseLinkAddress, type LinkAddress } from './amqp-address.ts';
+import { claimAnswer, claimOf, putToken, type Claim, type ClaimParts } from './amqp-claims.ts';
+import { openAmqpDevice, type AmqpDevice } from './amqp-device.ts';
+import { amqpErrorOf, unauthorized } from './amqp-fault.ts';
+import { cloudFormOf } from './amqp-message-form.ts';
+import { maxTelemetryBytes, type DeviceDesk } from './device-desk.ts';
+import { watchEnd } from './token-end.ts';
+
+export interface AmqpProtocolParts extends ClaimParts {
+  readonly desk: DeviceDesk;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export const maxAmqpFrameBytes = 65_536;
+const limits = {
+  // Devices come by two listeners, 5671 and the WebSockets of 443, each with its own bound.
+  maxConnections: 2 * maxTlsConnections,
+  maxFrameBytes: maxAmqpFrameBytes,
+  // IoT Hub's 256 kB, its properties, and the frames that it comes in.
+  maxMessageBytes: maxTelemetryBytes + 131_072,
+  // Two SDKs let several devices share a connection, each with a session of its own.
+  maxSessions: 16,
+  maxLinks: 32,
+  credit: 100,
+  idleTimeoutMs: 120_000,
+};
+const maxDevices = limits.maxSessions;
+// A connection that speaks for nobody by then is no device: SDKs put their token within a second.
+const claimTimeoutMs = 60_000;
+
+/** One connection and whom it speaks for. */
+interface Caller {
+  readonly parts: AmqpProtocolParts;
+  readonly connection: AmqpConnection;
+  readonly links: Map<AmqpLink, { readonly address: LinkAddress; readonly device: AmqpDevice | undefined }>;
+  readonly devices: Map<string, { readonly device: AmqpDevice; readonly leave: () => void; stopWatch: () => void }>;
+  stopService: (() => void) | undefined;
+}
+
+/** Undefined: claims follow, or a certificate speaks. */
+type Who = { readonly claim: Claim | undefined };
+
+export function createHubAmqp(parts: AmqpProtocolParts): Readonly<AmqpAcceptor> {
+  const accepted = (): SaslStep<Who> => ({ is: 'accepted', who: { claim: undefined } });
+  const refused = (): SaslStep<Who> => ({ is: 'refused' });
+  const empty = (): SaslExchange<Who> => ({ start: accepted, step: refused });
+  return createAmqpAcceptor<Who>(
+    {
+      // dps-wire 10.4: C and J say nothing here and put a claim later
+      mechanisms: new Map<string, (peer: TlsPeer) => SaslExchange<Who>>([
+        ['MSSBCBS', empty],
+        ['ANONYMOUS', empty],
+        ['PLAIN', () => ({ start: (initial: Uint8Array) => plain(parts, initial), step: refused })],
+        ['EXTERNAL', (peer) => ({ start: peer.certificates.length > 0 ? accepted : refused, step: refused })],
+      ]),
+      bare: () => ({ claim: undefined }),
+      connected(connection, { claim }) {
+        const caller: Caller = { parts, connection, links: new Map(), devices: new Map(), stopService: undefined };
+        if (claim !== undefined) grant(caller, claim);
+        return handlersOf(caller);
+      },
+    },
+    { clock: parts.clock, log: parts.log, limits },
+  );
+}
+
+/** `{deviceId}@sas.{hub}` or `{policy}@sas.root.{hub}` with the token: the token itself says for whom it is. */
+function plain(parts: AmqpProtocolParts, initial: Uint8Array): SaslStep<Who> {
+  const [, name = '', token = ''] = fromUtf8(initial)?.split('\0') ?? [];
+  const claim = /@sas\./i.test(name) ? claimOf(parts, token) : undefined;
+  return claim === undefined ? { is: 'refused' } : { is: 'accepted', who: { claim } };
+}
+
+function handlersOf(caller: Caller): AmqpHandlers {
+  const { parts, connection, links, devices } = caller;
+  const stopTimer = parts.clock.after(claimTimeoutMs, () => {
+    if (devices.size === 0 && caller.stopService === undefined) connection.close(unauthorized);
+  });
+  return {
+    attaching: (link) => attach(caller, link),
+    received: (link, message, delivery) => receive(caller, link, message, delivery),
+    sendable: (link) => links.get(link)?.device?.sendable(link),
+    detached(link) {
+      links.get(link)?.device?.detached(link);
+      links.delete(link);
+    },
+    closed() {
+      stopTimer();
+      caller.stopService?.();
+      for (const deviceId of [...devices.keys()]) drop(caller, deviceId);
+      links.clear();
+    },
+  };
+}
+
+// ---- links
+
+const directions: Readonly<Record<LinkAddress['is'], readonly AmqpLink['direction'][]>> = {
+  claims: ['in', 'out'],
+  'service-messages': ['in'],
+  telemetry: ['in'],
+  messages: ['out'],
+  methods: ['in', 'out'],
+  twin: ['in', 'out'],
+};
+
+function attach(caller: Caller, link: AmqpLink): AmqpAttach {
+  const address = parseLinkAddress(link.address);
+  if (address === undefined || !directions[address.is].includes(link.direction)) {
+    const description = `There is no ${link.direction === 'in' ? 'target' : 'source'} '${link.address.slice(0, 256)}'.`;
+    return { is: 'refused', error: { condition: 'amqp:not-found', description } };
+  }
+  const device = 'deviceId' in address ? deviceOf(caller, address.deviceId) : undefined;
+  const allowed =
+    address.is === 'claims' ||
+    (address.is === 'service-messages' ? caller.stopService !== undefined : device !== undefined);
+  if (!allowed) return { is: 'refused', error: unauthorized };
+  caller.links.set(link, { address, device });
+  if ('deviceId' in address) device?.attached(link, address.is);
+  return { is: 'accepted' };
+}
+
+/** The one that a claim was put for; without claims the one that the certificate is of. */
+function deviceOf(caller: Caller, deviceId: string): AmqpDevice | undefined {
+  const known = caller.devices.get(deviceId);
+  if (known !== undefined) return known.device;
+  const [certificate] = caller.connection.peer.certificates;
+  if (certificate === undefined) return undefined;
+  const admission = caller.parts.desk.admit(deviceId, { token: '', certificate });
+  if (admission === undefined) return undefined;
+  grant(caller, { is: 'device', deviceId, endsAtMs: admission.endsAtMs });
+  return caller.devices.get(deviceId)?.device;
+}
+
+// ---- claims
+
+function grant(caller: Caller, claim: Claim): void {
+  const { parts, connection, devices } = caller;
+  if (claim.is === 'service') {
+    caller.stopService?.();
+    caller.stopService = watchEnd(parts.clock, claim.endsAtMs, () => connection.close(unauthorized));
+    return;
+  }
+  const { deviceId, endsAtMs } = claim;
+  const watch = () =>
+    endsAtMs === undefined ? () => undefined : watchEnd(parts.clock, endsAtMs, () => over(caller, deviceId));
+  const known = devices.get(deviceId);
+  if (known !== undefined) {
+    known.stopWatch();
+    known.stopWatch = watch();
+    return;
+  }
+  if (devices.size >= maxDevices) return;
+  const device = openAmqpDevice(parts, deviceId);
+  const leave = parts.desk.connections.opened(deviceId, {
+    desiredChanged: (patch, version) => device.desiredChanged(patch, version),
+    close: () => expel(caller, deviceId, ended),
+  });
+  devices.set(deviceId, { device, leave, stopWatch: watch() });
+  parts.log.info('device-connected', { deviceId, protocol: 'amqp' });
+}
+
+// One SDK comes back after this one and not after `amqp:connection:forced`.
+const ended: AmqpError = { condition: 'amqp:link:detach-forced', description: 'The hub has ended the connection.' };
+
+function over(caller: Caller, deviceId: string): void {
+  caller.parts.log.info('device-token-over', { deviceId });
+  expel(caller, deviceId, unauthorized);
+}
+
+/**
+ * The device goes; the last one takes the connection with it. Then its links are not detached one by one before: one SDK
+ * would answer each and wait 45 s for what never comes.
+ */
+function expel(caller: Caller, deviceId: string, error: AmqpError): void {
+  const isLast = caller.devices.size === 1 && caller.devices.has(deviceId) && caller.stopService === undefined;
+  drop(caller, deviceId, isLast ? undefined : error);
+  if (isLast) caller.connection.close(error);
+}
+
+function drop({ parts, devices }: Caller, deviceId: string, error?: AmqpError): void {
+  const known = devices.get(deviceId);
+  if (known === undefined) return;
+  devices.delete(deviceId);
+  known.stopWatch();
+  known.device.end(error);
+  known.leave();
+  parts.log.info('device-disconnected', { deviceId, protocol: 'amqp' });
+}
+
+// ---- messages
+
+function receive(caller: Caller, link: AmqpLink, message: AmqpMessage, delivery: AmqpDelivery): void {
+  const known = caller.links.get(link);
+  switch (known?.address.is) {
+    case undefined:
+      return;
+    case 'claims':
+      takeClaim(caller, message, delivery);
+      return;
+    case 'service-messages':
+      takeCloudMessage(caller, message, delivery);
+      return;
+    default:
+      known?.device?.received(link, known.address.is, message, delivery);
+  }
+}
+
+function takeClaim(caller: Caller, message: AmqpMessage, delivery: AmqpDelivery): void {
+  const put = putToken(caller.parts, message);
+  if (put.is === 'granted') grant(caller, put.claim);
+  delivery.accept();
+  const [reply] =
+    [...caller.links].find(([one, { address }]) => address.is === 'claims' && one.direction === 'out') ?? [];
+  reply?.send(claimAnswer(message, put));
+}
+
+/** dps-wire 10.4: a service names the device in `to`. */
+function takeCloudMessage({ parts }: Caller, message: AmqpMessage, delivery: AmqpDelivery): void {
+  const to = message.properties.get('to');
+  const deviceId = typeof to === 'string' ? deviceOfMessageAddress(to) : undefined;
+  if (deviceId === undefined) {
+    delivery.reject({ condition: 'com.microsoft:argument-error', description: 'The message names no device.' });
+    return;
+  }
+  const kept = parts.desk.cloudMessages.enqueue(deviceId, cloudFormOf(message));
+  if (kept.ok) delivery.accept();
+  else delivery.reject(amqpErrorOf(kept.fault));
+}
