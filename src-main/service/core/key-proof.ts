@@ -58,9 +58,10 @@ async function byGroupKey(
 ): Promise<Result<ByKey | undefined, ServiceFault>> {
   const groups = await parts.groupKeys.all();
   if (!groups.ok) return groups;
+  const spellings = spellingsOf(claim.registrationId).map((signedId) => ({ signedId, bytes: utf8(signedId) }));
   for (const group of groups.value) {
-    for (const signedId of spellingsOf(claim.registrationId)) {
-      const key = derivedKey(group.key, signedId);
+    for (const { signedId, bytes } of spellings) {
+      const key = hmacSha256(group.key, bytes);
       if (isSignedBy(token, key)) {
         parts.groupKeys.used(group);
         return ok(byDerivedKey(group, signedId, key));
@@ -87,7 +88,7 @@ function spellingsOf(registrationId: string): readonly string[] {
   return lower === registrationId ? [registrationId] : [registrationId, lower];
 }
 
-export function derivedKey(groupKey: Uint8Array, registrationId: string): Uint8Array {
+function derivedKey(groupKey: Uint8Array, registrationId: string): Uint8Array {
   return hmacSha256(groupKey, utf8(registrationId));
 }
 

@@ -63,7 +63,10 @@ export async function planRegistration(
   if (!credential.ok) return credential;
   const { authentication, hubKeyBlob } = credential.value;
   const assign = { is: 'assign', hub, deviceId, authentication, iotEdge: enrollment.iotEdge } as const;
-  return ok({ plan: { ...assign, ...moveOf(enrollment, before.value, { hub, deviceId }) }, hubKeyBlob });
+  return ok({
+    plan: { ...assign, ...moveOf(enrollment, placeOf(before.value), { hub, deviceId, hubs: hubs.value }) },
+    hubKeyBlob,
+  });
 }
 
 function refusal(error: { readonly code: number; readonly message: string }): Plan {
@@ -86,23 +89,30 @@ function chosenHub(choice: Choice, enrollment: Enrollment, before: Registration 
 
 type Move = Pick<Plan & { readonly is: 'assign' }, 'substatus' | 'twin' | 'movesFrom'>;
 
+interface Place {
+  readonly hub: string;
+  readonly deviceId: string;
+}
+
 function moveOf(
   enrollment: Enrollment,
-  before: Registration | undefined,
-  to: { readonly hub: string; readonly deviceId: string },
+  from: Place | undefined,
+  to: Place & { readonly hubs: readonly LinkedHub[] },
 ): Move {
-  const from = placeOf(before);
   if (from === undefined) return { substatus: 'initialAssignment', twin: enrollment.initialTwin, movesFrom: undefined };
   // Where it lives already, its twin is its own.
   if (from.hub === to.hub && from.deviceId === to.deviceId) {
     return { substatus: 'initialAssignment', twin: undefined, movesFrom: undefined };
   }
+  // A hub that was unlinked keeps its device (dps-wire 8.2); nothing can be taken along from there.
+  const isReachable = to.hubs.some((hub) => hub.hostName === from.hub);
+  if (!isReachable) return { substatus: 'deviceDataReset', twin: enrollment.initialTwin, movesFrom: undefined };
   return enrollment.reprovision.migrateDeviceData
     ? { substatus: 'deviceDataMigrated', twin: undefined, movesFrom: from }
     : { substatus: 'deviceDataReset', twin: enrollment.initialTwin, movesFrom: from };
 }
 
-function placeOf(before: Registration | undefined): { readonly hub: string; readonly deviceId: string } | undefined {
+function placeOf(before: Registration | undefined): Place | undefined {
   const { assignedHub, deviceId } = before ?? {};
   return assignedHub === undefined || deviceId === undefined ? undefined : { hub: assignedHub, deviceId };
 }
