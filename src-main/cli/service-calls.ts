@@ -8,6 +8,7 @@ import { wholeNumber } from './options.ts';
 import { table, type CallAnswer, type CallRequest, type ServiceCall } from './service-call.ts';
 import { caCall } from './service-cas.ts';
 import { groupEnrollment, individualEnrollment } from './service-enroll.ts';
+import { hubCall } from './service-hub-call.ts';
 import { deviceKeyCall } from './service-keys.ts';
 import { signerCall } from './service-signers.ts';
 import { cliFault } from './verb.ts';
@@ -34,6 +35,7 @@ export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   ca: caCall,
   signer: signerCall,
   hubs: { usage: 'hubs', run: listHubs },
+  'hub-call': hubCall,
   enrollments: { usage: 'enrollments', run: listEnrollments },
   registrations: { usage: 'registrations', run: listRegistrations },
 };

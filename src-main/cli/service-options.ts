@@ -17,6 +17,7 @@ export const callOptions = [
   'key-file',
   'passphrase-file',
   'validity-days',
+  'body',
 ] as const;
 export type CallOption = (typeof callOptions)[number] | TargetOption;
 

@@ -47,6 +47,25 @@ export async function openTarget(
   });
 }
 
+const readyHubs = z.object({
+  hubs: z.array(z.object({ hostName: z.string(), connectionString: z.string() })),
+  caFile: z.string(),
+});
+export type ReadyHubs = z.output<typeof readyHubs>;
+
+/** The hubs that run beside the service of this data folder or ready file, with their keys. */
+export async function hubsOf(given: Readonly<Partial<Record<TargetOption, string>>>): Promise<Result<ReadyHubs>> {
+  const file = readyFileOf(given);
+  if (file === undefined) return failed(cliFault('option-missing', { option: 'One of --data and --ready-file' }));
+  const text = await textFile(file);
+  const read = text.ok ? readyHubs.safeParse(parsedJson(text.value)).data : undefined;
+  return read === undefined ? failed(cliFault('service-not-running', { file })) : ok(read);
+}
+
+function readyFileOf(given: Readonly<Partial<Record<TargetOption, string>>>): string | undefined {
+  return given['ready-file'] ?? (given.data === undefined ? undefined : readyFileIn(given.data));
+}
+
 interface NamedService {
   readonly connectionString: string;
   readonly caFile: string | undefined;
@@ -55,7 +74,7 @@ interface NamedService {
 async function namedService(given: Readonly<Partial<Record<TargetOption, string>>>): Promise<Result<NamedService>> {
   const connectionString = given['service-connection-string'] ?? given['connection-string'];
   if (connectionString !== undefined) return ok({ connectionString, caFile: given.ca });
-  const file = given['ready-file'] ?? (given.data === undefined ? undefined : readyFileIn(given.data));
+  const file = readyFileOf(given);
   if (file === undefined) {
     return failed(cliFault('option-missing', { option: 'One of --data, --ready-file and --connection-string' }));
   }
@@ -66,7 +85,7 @@ async function namedService(given: Readonly<Partial<Record<TargetOption, string>
   return ok({ connectionString: read.serviceConnectionString, caFile: given.ca ?? read.caFile });
 }
 
-async function textFile(file: string): Promise<Result<string>> {
+export async function textFile(file: string): Promise<Result<string>> {
   const bytes = await bytesOf(file);
   return bytes.ok ? ok(Buffer.from(bytes.value).toString('utf8')) : bytes;
 }

@@ -68,7 +68,7 @@ export function cloudMessageReader(db: ReadDb, hub: number): CloudMessageReader 
         // written by us, in these shapes, in `add`
         system: JSON.parse(row.system) as SystemProperties,
         properties: JSON.parse(row.properties) as AppProperties,
-        payload: row.payload,
+        payload: new Uint8Array(row.payload),
       };
     },
   };

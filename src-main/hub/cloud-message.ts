@@ -42,11 +42,11 @@ export interface CloudMessage {
 }
 
 /** IoT Hub's limit for one message with its properties. */
-export const maxCloudMessageBytes = 262_144;
+const maxCloudMessageBytes = 262_144;
 // AMQP's and MQTT's own bounds leave no room for more in a topic (dps-wire 10.2 puts them there).
 const maxPropertyBytes = 16_384;
 
-export function isAck(text: string): text is Ack {
+function isAck(text: string): text is Ack {
   return (acks as readonly string[]).includes(text);
 }
 

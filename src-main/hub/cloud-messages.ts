@@ -52,7 +52,7 @@ export interface CloudMessageParts {
 }
 
 // IoT Hub's: 50 messages a device, an hour's life and ten deliveries unless told otherwise, two days at the most.
-export const maxWaiting = 50;
+const maxWaiting = 50;
 const maxDeliveries = 10;
 const usualLifeMs = 3_600_000;
 const maxLifeMs = 172_800_000;

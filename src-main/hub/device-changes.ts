@@ -5,7 +5,7 @@ import { isoTime } from '../lib/base/host.ts';
 import type { Random } from '../lib/base/random.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import type { DeviceReader, DeviceWriter } from './device-store.ts';
-import { isDeviceId, parseDeviceRequest, twinEtag, type Device, type DeviceRequest } from './device.ts';
+import { isDeviceId, isModelId, parseDeviceRequest, twinEtag, type Device, type DeviceRequest } from './device.ts';
 import { hubFault, type HubFault } from './hub-fault.ts';
 import { objectMember, type JsonObject } from './json.ts';
 import { changeTwin, newTwin, type TwinChange } from './twin.ts';
@@ -98,6 +98,14 @@ export function reportProperties(scope: ChangeScope, deviceId: string, patch: Js
   return withTwinChanges(scope, before.value, [{ part: 'reported', values: patch, how: 'merge' }]);
 }
 
+/** What the device says it is; what is no model is passed over, as it decides nothing. */
+export function noteModel(scope: ChangeScope, deviceId: string, modelId: string): Outcome<Device> {
+  const before = findDevice(scope.devices, deviceId);
+  if (!before.ok || before.value.modelId === modelId || !isModelId(modelId)) return before;
+  scope.devices.noteModel(deviceId, modelId);
+  return ok({ ...before.value, modelId });
+}
+
 function findMatching(scope: ChangeScope, deviceId: string, ifMatch: string | undefined): Outcome<Device> {
   const device = findDevice(scope.devices, deviceId);
   if (!device.ok || etagMatches(device.value.etag, ifMatch)) return device;
@@ -131,6 +139,7 @@ function blank(scope: ChangeScope, deviceId: string, request: DeviceRequest): De
     connectionUpdatedMs: undefined,
     lastActivityMs: undefined,
     twin: newTwin(isoTime(nowMs)),
+    modelId: '',
   };
 }
 

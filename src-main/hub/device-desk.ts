@@ -30,6 +30,8 @@ export interface DeviceDesk {
   twin(deviceId: string): Outcome<JsonObject>;
   /** Merges a JSON patch into the reported properties; gives their new version. */
   report(deviceId: string, patch: Uint8Array): Outcome<number>;
+  /** The device says which model it is (MQTT's user name, AMQP's link property). */
+  announced(deviceId: string, modelId: string): void;
   /** The device was heard of. */
   heard(deviceId: string): void;
   readonly connections: DeviceConnections;
@@ -81,6 +83,10 @@ export function createDeviceDesk(parts: DeskParts): Readonly<DeviceDesk> {
       if (!isObject(patch)) return failed(hubFault('ArgumentInvalid', { reason: 'it is no JSON object' }));
       const device = registry.report(deviceId, patch);
       return device.ok ? ok(device.value.twin.reported.version) : device;
+    },
+    announced(deviceId, modelId) {
+      const noted = registry.noteModel(deviceId, modelId);
+      if (!noted.ok) log.warn('model-not-noted', { deviceId, code: noted.fault.code });
     },
     heard: (deviceId) => {
       presence.heard(deviceId);

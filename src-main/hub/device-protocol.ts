@@ -13,6 +13,7 @@ import {
   desiredChangeTopic,
   deviceOfUserName,
   maySubscribeTo,
+  modelOfUserName,
   names,
   parsePublish,
   twinResponses,
@@ -102,6 +103,8 @@ function letIn(parts: ProtocolParts, connect: MqttConnect<DevicePeer>): Entry {
   const token = fromUtf8(connect.password) ?? '';
   const admission = parts.desk.admit(deviceId, { token, certificate: connect.peer.certificate });
   if (admission === undefined) return { decision: { is: 'not-authorized' } };
+  const model = modelOfUserName(connect.userName);
+  if (model !== undefined) parts.desk.announced(deviceId, model);
   if (connect.clean) {
     changeKept(parts, deviceId, (kept) => {
       kept.clear();

@@ -28,6 +28,7 @@ export interface DeviceWriter extends DeviceReader {
   /** All subscriptions of a kept session, replacing what was there. */
   keepSubscriptions(deviceId: string, subscriptions: readonly TopicSubscription[]): void;
   noteActivity(deviceId: string, lastActivityMs: number): void;
+  noteModel(deviceId: string, modelId: string): void;
   noteConnection(deviceId: string, updatedMs: number): void;
 }
 

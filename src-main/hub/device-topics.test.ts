@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deviceOfUserName, maySubscribeTo, parsePublish, twinResponseTopic } from './device-topics.ts';
+import { deviceOfUserName, maySubscribeTo, modelOfUserName, parsePublish, twinResponseTopic } from './device-topics.ts';
 
 describe('what a device publishes', () => {
   it.each([
@@ -54,6 +54,14 @@ describe('names', () => {
     expect(deviceOfUserName('hub.example/d-1/api-version=2016-11-14')).toBe('d-1');
     expect(deviceOfUserName('hub.example/d-1')).toBe('d-1');
     expect(deviceOfUserName('hub.example')).toBeUndefined();
+  });
+
+  it('give the model with them', () => {
+    const model = 'dtmi:com:example:Thermostat;1';
+    expect(modelOfUserName(`h/d/?api-version=2020-09-30&model-id=${encodeURIComponent(model)}`)).toBe(model);
+    expect(modelOfUserName(`h/d/api-version=2020-09-30&model-id=${model}`)).toBe(model);
+    expect(modelOfUserName('h/d/?api-version=2020-09-30')).toBeUndefined();
+    expect(modelOfUserName('h/d')).toBeUndefined();
   });
 
   it('puts the request id first in a response', () => {

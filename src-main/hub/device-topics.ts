@@ -133,6 +133,12 @@ export function deviceOfUserName(userName: string): string | undefined {
   return id === '' ? undefined : id;
 }
 
+/** `model-id` of the user name's query, with or without its `?`. */
+export function modelOfUserName(userName: string): string | undefined {
+  const query = userName.split('/').slice(2).join('/').replace(/^\?/, '');
+  return new URLSearchParams(query).get('model-id') ?? undefined;
+}
+
 /** Some SDKs percent-encode the id, some do not. */
 export function names(text: string, deviceId: string): boolean {
   if (text === deviceId) return true;

@@ -25,6 +25,8 @@ export interface Device {
   readonly authentication: Authentication;
   readonly iotEdge: boolean;
   readonly twin: Twin;
+  /** What the device said it is when it connected last (a DTMI); empty until it says so. */
+  readonly modelId: string;
 }
 
 /** What a caller may set. */
@@ -43,6 +45,14 @@ const maxReasonLength = 128; // IoT Hub's limit
 /** dps-wire section 0.1: case-sensitive, 7-bit, at most 128 characters. */
 export function isDeviceId(text: string): boolean {
   return /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$/.test(text);
+}
+
+/** A DTMI as its specification has it, within IoT Hub's 128 characters. */
+export function isModelId(text: string): boolean {
+  return (
+    text.length <= 128 &&
+    /^dtmi:[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*;[1-9]\d{0,8}(?:\.\d{1,6})?$/.test(text)
+  );
 }
 
 export function parseDeviceRequest(
@@ -180,7 +190,7 @@ export function twinView(device: Device, standing: DeviceStanding): JsonObject {
     cloudToDeviceMessageCount: standing.waiting,
     authenticationType: device.authentication.type,
     x509Thumbprint: thumbprintView(device.authentication),
-    modelId: '',
+    modelId: device.modelId,
     version: device.twin.version,
     tags: device.twin.tags,
     properties: { desired: serviceView(device.twin.desired), reported: serviceView(device.twin.reported) },

@@ -30,6 +30,13 @@ const migrations: readonly Migration[] = [
     },
   },
   cloudMessagesFormat,
+  {
+    version: 3,
+    name: 'model-of-device',
+    up(db) {
+      db.run(`ALTER TABLE devices ADD COLUMN model_id TEXT NOT NULL DEFAULT ''`);
+    },
+  },
 ];
 
 export interface HubKeys {
@@ -57,6 +64,7 @@ interface DeviceRow {
   readonly authentication: string;
   readonly iot_edge: number;
   readonly twin: string;
+  readonly model_id: string;
 }
 
 export function openHubDatabase(file: string): Result<HubDatabase> {
@@ -133,14 +141,14 @@ function writerOver(db: WriteDb, hub: number): DeviceWriter {
     ...readerOver(db, hub),
     put(device) {
       db.run(
-        `INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        `INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (hub, device_id) DO UPDATE SET
            generation_id = excluded.generation_id, etag = excluded.etag, status = excluded.status,
            status_reason = excluded.status_reason, status_updated_ms = excluded.status_updated_ms,
            authentication = excluded.authentication, iot_edge = excluded.iot_edge, twin = excluded.twin`,
         ...[hub, device.deviceId, device.generationId, device.etag, device.status, device.statusReason],
         ...[device.statusUpdatedMs ?? null, device.connectionUpdatedMs ?? null, device.lastActivityMs ?? null],
-        ...[JSON.stringify(device.authentication), device.iotEdge ? 1 : 0, JSON.stringify(device.twin)],
+        ...[JSON.stringify(device.authentication), device.iotEdge ? 1 : 0, JSON.stringify(device.twin), device.modelId],
       );
     },
     remove(deviceId) {
@@ -154,6 +162,9 @@ function writerOver(db: WriteDb, hub: number): DeviceWriter {
     },
     noteActivity(deviceId, atMs) {
       db.run('UPDATE devices SET last_activity_ms = ? WHERE hub = ? AND device_id = ?', atMs, hub, deviceId);
+    },
+    noteModel(deviceId, modelId) {
+      db.run('UPDATE devices SET model_id = ? WHERE hub = ? AND device_id = ?', modelId, hub, deviceId);
     },
     noteConnection(deviceId, atMs) {
       db.run('UPDATE devices SET connection_updated_ms = ? WHERE hub = ? AND device_id = ?', atMs, hub, deviceId);
@@ -175,5 +186,6 @@ function deviceOf(row: DeviceRow): Device {
     authentication: JSON.parse(row.authentication) as Authentication,
     iotEdge: row.iot_edge === 1,
     twin: JSON.parse(row.twin) as Twin,
+    modelId: row.model_id,
   };
 }

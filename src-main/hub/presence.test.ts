@@ -36,6 +36,14 @@ describe('the last messages', () => {
     expect(messages.of('device-1')[0]?.['payload']).toHaveLength(2_048);
   });
 
+  it('shows as many properties as fit, whatever was sent', () => {
+    const messages = createDeviceMessages();
+    const properties = Object.fromEntries(Array.from({ length: 1_000 }, (_, at) => [`p${at}`, 'x'.repeat(100)]));
+    messages.add('d', { receivedMs: 0, system: {}, properties, payload: new Uint8Array() });
+    expect(JSON.stringify(messages.of('d')).length).toBeLessThan(2_500);
+    expect(messages.of('d')).toMatchObject([{ properties: { p0: 'x'.repeat(100) } }]);
+  });
+
   it('shows bytes that are no text as base64', () => {
     const messages = createDeviceMessages();
     messages.add('d', { receivedMs: 0, system: {}, properties: {}, payload: Uint8Array.of(0xff, 0) });

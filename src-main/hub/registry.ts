@@ -8,6 +8,7 @@ import {
   changeServiceTwin,
   createDevice,
   findDevice,
+  noteModel,
   removeDevice,
   reportProperties,
   updateDevice,
@@ -40,6 +41,7 @@ export interface Registry {
   bulk(items: readonly Json[]): Outcome<JsonObject>;
   changeTwin(deviceId: string, request: TwinRequest): Outcome<Device>;
   report(deviceId: string, patch: JsonObject): Outcome<Device>;
+  noteModel(deviceId: string, modelId: string): Outcome<Device>;
 }
 
 export function createRegistry(parts: RegistryParts): Readonly<Registry> {
@@ -74,6 +76,7 @@ export function createRegistry(parts: RegistryParts): Readonly<Registry> {
     remove: (deviceId, ifMatch) => changing((scope) => removeDevice(scope, deviceId, ifMatch)),
     bulk: (items) => changing((scope) => ok(runBulk(scope, items))),
     changeTwin: (deviceId, request) => changing((scope) => changeServiceTwin(scope, deviceId, request)),
+    noteModel: (deviceId, modelId) => changing((scope) => noteModel(scope, deviceId, modelId)),
     report: (deviceId, patch) => changing((scope) => reportProperties(scope, deviceId, patch)),
   });
 }

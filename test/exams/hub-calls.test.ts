@@ -287,6 +287,22 @@ async function keyOf(deviceId: string): Promise<string> {
   return authentication.symmetricKey.primaryKey;
 }
 
+describe('a device’s model', () => {
+  it('is kept from its user name and shown in its twin; what is no model is passed over', async () => {
+    const key = await devices.create('modelled');
+    const model = async (): Promise<unknown> => {
+      const { text } = await devices.service({ method: 'GET', path: '/twins/modelled' });
+      return (JSON.parse(text) as { modelId: string }).modelId;
+    };
+    const named = (modelId: string): string =>
+      `${bench.address}/modelled/?api-version=2020-09-30&model-id=${encodeURIComponent(modelId)}`;
+    for (const modelId of ['dtmi:com:example:Thermostat;1', 'dtmi:no model']) {
+      await devices.connectByKey('modelled', key, { userName: named(modelId) });
+      expect(await model()).toBe('dtmi:com:example:Thermostat;1');
+    }
+  });
+});
+
 describe('the end of a token', () => {
   it('is the end of its connection', async () => {
     const key = await devices.create('short');

@@ -79,6 +79,18 @@ describe('a registration', () => {
     expect(await registered).toMatchObject({ deviceId: `unit-${name}`, desired: { $version: 1 } });
   });
 
+  it('may be tried so from the command line', async () => {
+    const [, second] = bench.ready.hubs;
+    const hub = second!.hostName;
+    const set = await bench.ask('hub-call', 'PUT', path, '--hub', hub, '--body', '{"is":"throttled"}', '--json');
+    expect(set).toMatchObject({ code: 0, text: expect.stringContaining('"retryAfterSeconds":5') as string });
+    expect(await bench.ask('hub-call', 'GET', '/devices', '--hub', hub)).toMatchObject({ code: 1 });
+    expect(await bench.ask('hub-call', 'GET', '/statistics/devices')).toMatchObject({ code: 0 });
+    expect(await bench.ask('hub-call', 'DELETE', path, '--hub', hub)).toEqual({ code: 0, text: 'Done.\n' });
+    expect(await bench.ask('hub-call', 'FETCH', '/devices')).toMatchObject({ code: 2 });
+    expect(await bench.ask('hub-call', 'GET', '/devices', '--hub', 'elsewhere')).toMatchObject({ code: 2 });
+  });
+
   it('is told that its hub refuses the service, and ends well the next time', async () => {
     await setFault({ is: 'refusing' });
     await expect(register('unit-refusing')).rejects.toThrow('registration failed');

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { parseConnectionString } from '../../src-main/lib/dps/connection-string.ts';
-import { createSignedCaller } from '../../src-main/lib/dps/service-client.ts';
+import { createSignedCaller, type SignedCaller } from '../../src-main/lib/dps/service-client.ts';
 import { openServiceBench, type ServiceBench } from './sdk-bench.ts';
 
 const deviceClient = new URL('./sdk-hub-device-client.ts', import.meta.url);
@@ -29,24 +29,28 @@ function hubPid(): number {
   return Number(found);
 }
 
-async function lastMessages(deviceId: string): Promise<unknown> {
+async function hubCall(...[call]: Parameters<SignedCaller['call']>): Promise<unknown> {
   const connection = must(parseConnectionString(bench.ready.hubs[0]!.connectionString));
   const caPem = readFileSync(bench.ready.caFile, 'utf8');
   const caller = createSignedCaller({ connection, caPem }, { clock: systemClock, random: systemRandom });
-  const path = `/benchline/v1/devices/${deviceId}/messages`;
-  const { json } = must(await caller.call({ method: 'GET', path }));
+  const { json } = must(await caller.call(call));
   caller.close();
   return json;
 }
 
 describe('unmodified azure-iot-device', () => {
   it('lives on a hub over MQTT: telemetry, twin, methods and messages, also after it was kicked and the hub was killed', async () => {
+    await hubCall({ method: 'PUT', path: '/devices/asleep', json: { deviceId: 'asleep' } });
+    await hubCall({ method: 'POST', path: '/devices/asleep/messages/devicebound', json: { wake: 'up' } });
     const message = (n: number): object => ({ text: `message-${n}`, messageId: `id-message-${n}`, kind: 'greeting' });
     expect(await bench.client(deviceClient, { ...job('by-mqtt', 'mqtt'), hubPid: hubPid() })).toEqual({
       answers: [1, 2, 4].map((n) => ({ status: 201, payload: { echo: { n } } })),
       messages: [1, 2, 3, 4].map(message),
       desired: [1, 2, 4],
     });
+    // what waited on disk for another device outlived the kill as well
+    const asleep = await hubCall({ method: 'GET', path: '/devices/asleep' });
+    expect(asleep).toMatchObject({ cloudToDeviceMessageCount: 1 });
   });
 
   it('lives on a hub over HTTPS: telemetry one by one and in a batch, messages completed, abandoned and rejected', async () => {
@@ -54,7 +58,7 @@ describe('unmodified azure-iot-device', () => {
     expect(await bench.client(deviceClient, job('by-http', 'http'))).toEqual({
       messages: ['first', 'second', 'first'].map(message),
     });
-    expect(await lastMessages('by-http')).toMatchObject([
+    expect(await hubCall({ method: 'GET', path: '/benchline/v1/devices/by-http/messages' })).toMatchObject([
       { payload: '{"t":21}', properties: { kind: 'hello world' }, systemProperties: { messageId: 'm1' } },
       { payload: 'one' },
       { payload: 'two' },
