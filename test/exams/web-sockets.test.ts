@@ -4,6 +4,7 @@ import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
+import { connect } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
@@ -40,7 +41,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function open() {
+async function open(waits = {}) {
   const authority = must(
     await loadOrCreateTlsAuthority(join(folder, 'tls'), { clock: systemClock, random: systemRandom }),
   );
@@ -63,6 +64,7 @@ async function open() {
       log: silentLog,
       answer: ({ method, path }) => ({ status: 200, headers: { 'x-asked': `${method} ${path}` }, body: 'plain' }),
       refuse: () => ({ status: 400, headers: {}, body: '' }),
+      waits,
       webSocket: deviceWebSockets({ maxMessageBytes, mqtt: take('mqtt'), amqp: take('amqp') }),
     }),
   );
@@ -113,6 +115,11 @@ function ask(path: string, headers: Record<string, string>, method = 'GET') {
     request.end();
   });
 }
+
+// Masked with zeros: an unfinished message of one byte, a piece of it, a ping.
+const first = Buffer.from([0x02, 0x81, 0, 0, 0, 0, 1]);
+const more = Buffer.from([0x00, 0x81, 0, 0, 0, 0, 1]);
+const ping = Buffer.from([0x89, 0x80, 0, 0, 0, 0]);
 
 const upgrade = {
   connection: 'Upgrade',
@@ -245,6 +252,43 @@ describe('a WebSocket is a byte stream', () => {
       await once(stream, 'close');
       expect(stream.destroyed).toBe(true);
     }
+  });
+});
+
+describe('a WebSocket connection that is slow or wild', () => {
+  it('may be silent for longer than a request may take', async () => {
+    const own = await open({ requestMs: 400, keepAliveMs: 400 });
+    const client = new WebSocket(`wss://${host}:${own.port}/mqtt`, 'mqtt', { ca: own.ca });
+    const [{ stream }] = await Promise.all([own.next(), once(client, 'open')]);
+    const half = connect({ host, port: own.port, ca: own.ca });
+    half.write('GET /mqtt HTTP/1.1\r\n');
+    half.on('error', () => undefined).resume();
+    await once(half, 'close');
+    stream.write('still here');
+    expect(((await once(client, 'message')) as [Buffer])[0].toString()).toBe('still here');
+    client.terminate();
+    await own.close();
+  });
+
+  it.each([
+    ['frames that are not masked', () => [Buffer.from([0x82, 0x02, 0x61, 0x62])]],
+    ['a reserved kind of frame', () => [Buffer.from([0x83, 0x80, 0, 0, 0, 0])]],
+    ['a frame of 2^62 bytes', () => [Buffer.from([0x82, 0xff, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])]],
+    ['a message in pieces without end', () => [first, ...Array.from({ length: 10_000 }, () => more)]],
+    ['pings without reading', () => Array.from({ length: 200 }, () => Buffer.alloc(200_000, ping))],
+  ])('with %s is ended, and the next is served', async (_what, frames) => {
+    const { client, stream } = await connected();
+    stream.resume();
+    // `once` of Node would fail on the error that it ends with
+    const ended = new Promise((resolve) => stream.once('close', resolve));
+    const raw = (client as unknown as { readonly _socket: Duplex })._socket;
+    raw.pause();
+    for (const frame of frames()) raw.write(frame);
+    await ended;
+    client.terminate();
+    const next = await connected();
+    next.client.terminate();
+    expect(stream.destroyed).toBe(true);
   });
 });
 

@@ -205,6 +205,19 @@ describe('what is refused in an answer', () => {
     known.send({ cmd: 'pingreq' });
     expect(await known.next()).toMatchObject({ cmd: 'pingresp' });
   });
+
+  it('a register that comes once more than it may be wrong: with 429 and the time to wait', async () => {
+    const stranger = await mqtt.dial(await makeLeaf('repeats', await makeAuthority('Nobody')));
+    stranger.send(mqtt.connectPacket({ clientId: 'repeats' }), subscribePacket());
+    expect([(await stranger.next()).cmd, (await stranger.next()).cmd]).toEqual(['connack', 'suback']);
+    const topics: string[] = [];
+    while (topics.length < 40 && topics.at(-1)?.includes('/429/') !== true) {
+      stranger.send(publishPacket(`${register}?$rid=1`, '', 0));
+      topics.push((await answerOf(stranger)).topic);
+    }
+    expect(new Set(topics.slice(0, -1))).toEqual(new Set(['$dps/registrations/res/401/?$rid=1']));
+    expect(topics.at(-1)).toMatch(/^\$dps\/registrations\/res\/429\/\?\$rid=1&retry-after=[1-9]\d*$/);
+  });
 });
 
 describe('CONNECT', () => {
