@@ -145,8 +145,8 @@ export const ruleMutants: readonly RuleMutant[] = [
   {
     rule: 18,
     file: 'lib/dps/wire.ts',
-    find: 'payload: z.unknown().optional(),\n});\nexport type DeviceRegistration',
-    replace: 'payload: z.looseObject({}).optional(),\n});\nexport type DeviceRegistration',
+    find: 'payload: z.unknown().optional(),\n  /** Base64 of a PKCS#10',
+    replace: 'payload: z.looseObject({}).optional(),\n  /** Base64 of a PKCS#10',
   },
   {
     rule: 19,
