@@ -21,12 +21,15 @@ import { deviceOfMessageAddress, parseLinkAddress, type LinkAddress } from './am
 import { claimAnswer, claimOf, putToken, type Claim, type ClaimParts } from './amqp-claims.ts';
 import { openAmqpDevice, type AmqpDevice } from './amqp-device.ts';
 import { amqpErrorOf, unauthorized } from './amqp-fault.ts';
+import { hubFault } from './hub-fault.ts';
 import { cloudFormOf } from './amqp-message-form.ts';
 import { maxTelemetryBytes, type DeviceDesk } from './device-desk.ts';
+import type { FaultSwitch } from './fault-switch.ts';
 import { watchEnd } from './token-end.ts';
 
 export interface AmqpProtocolParts extends ClaimParts {
   readonly desk: DeviceDesk;
+  readonly faults: FaultSwitch;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -55,6 +58,8 @@ interface Caller {
   readonly links: Map<AmqpLink, { readonly address: LinkAddress; readonly device: AmqpDevice | undefined }>;
   readonly devices: Map<string, { readonly device: AmqpDevice; readonly leave: () => void; stopWatch: () => void }>;
   stopService: (() => void) | undefined;
+  /** Why it gets nothing, when the hub refuses on purpose. */
+  readonly refusal: AmqpError | undefined;
 }
 
 /** Undefined: claims follow, or a certificate speaks. */
@@ -64,7 +69,8 @@ export function createHubAmqp(parts: AmqpProtocolParts): Readonly<AmqpAcceptor> 
   const accepted = (): SaslStep<Who> => ({ is: 'accepted', who: { claim: undefined } });
   const refused = (): SaslStep<Who> => ({ is: 'refused' });
   const empty = (): SaslExchange<Who> => ({ start: accepted, step: refused });
-  return createAmqpAcceptor<Who>(
+  const refusals = new WeakMap<TlsPeer, AmqpError>();
+  const acceptor = createAmqpAcceptor<Who>(
     {
       // dps-wire 10.4: C and J say nothing here and put a claim later
       mechanisms: new Map<string, (peer: TlsPeer) => SaslExchange<Who>>([
@@ -75,13 +81,51 @@ export function createHubAmqp(parts: AmqpProtocolParts): Readonly<AmqpAcceptor> 
       ]),
       bare: () => ({ claim: undefined }),
       connected(connection, { claim }) {
-        const caller: Caller = { parts, connection, links: new Map(), devices: new Map(), stopService: undefined };
-        if (claim !== undefined) grant(caller, claim);
+        const refusal = refusals.get(connection.peer);
+        const caller: Caller = {
+          parts,
+          connection,
+          links: new Map(),
+          devices: new Map(),
+          stopService: undefined,
+          refusal,
+        };
+        if (claim !== undefined && refusal === undefined) grant(caller, claim);
         return handlersOf(caller);
       },
     },
     { clock: parts.clock, log: parts.log, limits },
   );
+  return Object.freeze<AmqpAcceptor>({
+    ...acceptor,
+    get size() {
+      return acceptor.size;
+    },
+    accept(stream, peer) {
+      // a reset meanwhile is an end like any other
+      stream.on('error', () => undefined);
+      if (parts.faults.endsConnection()) {
+        stream.destroy();
+        return;
+      }
+      void parts.faults.strike().then((strike) => {
+        if (strike.is === 'down') stream.destroy();
+        else acceptor.accept(stream, struck(refusals, peer, strike.is));
+      });
+    },
+  });
+}
+
+/** A peer of its own for this connection, with what it meets. */
+function struck(
+  refusals: WeakMap<TlsPeer, AmqpError>,
+  peer: TlsPeer,
+  strike: 'none' | 'throttled' | 'refusing',
+): TlsPeer {
+  if (strike === 'none') return peer;
+  const own = { ...peer };
+  refusals.set(own, strike === 'refusing' ? unauthorized : amqpErrorOf(hubFault('ThrottlingException')));
+  return own;
 }
 
 /** `{deviceId}@sas.{hub}` or `{policy}@sas.root.{hub}` with the token: the token itself says for whom it is. */
@@ -125,6 +169,7 @@ const directions: Readonly<Record<LinkAddress['is'], readonly AmqpLink['directio
 };
 
 function attach(caller: Caller, link: AmqpLink): AmqpAttach {
+  if (caller.refusal !== undefined) return { is: 'refused', error: caller.refusal };
   const address = parseLinkAddress(link.address);
   if (address === undefined || !directions[address.is].includes(link.direction)) {
     const description = `There is no ${link.direction === 'in' ? 'target' : 'source'} '${link.address.slice(0, 256)}'.`;

@@ -79,7 +79,7 @@ export async function createHub(parts: HubParts): Promise<Readonly<Hub>> {
     cleanSession: 'as-asked',
   });
   const api = { access, registry, presence, messages, ...cores, desk, faults, clock, random };
-  const amqp = createHubAmqp({ desk, access, clock, log });
+  const amqp = createHubAmqp({ desk, access, faults, clock, log });
   return Object.freeze<Hub>({
     hostName,
     answer: (request) => answerHub(api, request),

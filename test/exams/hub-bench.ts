@@ -7,6 +7,7 @@ import { connect, connectAsync, type IClientOptions, type MqttClient } from 'mqt
 import { createHub, type Hub } from '../../src-main/hub/hub.ts';
 import { openHubDatabase } from '../../src-main/hub/hub-database.ts';
 import { openDoors } from '../../src-main/hub/hub-listeners.ts';
+import type { HubPorts } from '../../src-main/hub/options.ts';
 import { fromBase64, toBase64 } from '../../src-main/lib/base/bytes.ts';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
 import { silentLog } from '../../src-main/lib/base/log.ts';
@@ -18,7 +19,7 @@ import { loadOrCreateTlsAuthority } from '../../src-main/lib/x509/tls-authority.
 
 export interface HubBench {
   readonly address: string;
-  readonly ports: { readonly https: number; readonly mqtts: number };
+  readonly ports: { readonly https: number; readonly mqtts: number; readonly amqps: number };
   readonly caPem: string;
   /** Of the policy; what it signs is a service's. */
   readonly policyKey: string;
@@ -42,15 +43,14 @@ export async function openHubBench(): Promise<HubBench> {
   const place = { number: 1, address, hostName: address };
   const parts = { clock: systemClock, random: systemRandom, log: silentLog };
 
-  const open = async (wanted: { https: number; mqtts: number }) => {
+  const open = async (ports: HubPorts) => {
     const database = must(openHubDatabase(join(folder, 'hubs.sqlite')));
     const kept = must(database.keys(1, () => keys));
     const stores = { store: database.devices(1), cloudMessageStore: database.cloudMessages(1) };
     const hub: Hub = await createHub({ ...parts, ...stores, hostName: address, keys: kept });
-    const ports = { ...wanted, amqps: 0 };
     const doors = must(await openDoors({ place, ports, authority, log: silentLog, hubFor: () => hub }));
     return {
-      ports: { https: doors[0]!.port, mqtts: doors[1]!.port },
+      ports: { https: doors[0]!.port, mqtts: doors[1]!.port, amqps: doors[2]!.port },
       async close() {
         await Promise.all(doors.map((door) => door.close()));
         await hub.close();
@@ -59,7 +59,7 @@ export async function openHubBench(): Promise<HubBench> {
     };
   };
 
-  let running = await open({ https: 0, mqtts: 0 });
+  let running = await open({ https: 0, mqtts: 0, amqps: 0 });
   const { ports } = running;
   const caller = (key: string): SignedCaller =>
     createSignedCaller(

@@ -63,6 +63,7 @@ export function createAmqpAcceptor<Who>(program: AmqpProgram<Who>, parts: Accept
   const acceptor: Acceptor<Who> = { ...parts, program, open: new Set(), isClosing: false };
   return Object.freeze<AmqpAcceptor>({
     accept(stream, peer) {
+      if (stream.destroyed) return;
       if (acceptor.isClosing || acceptor.open.size >= parts.limits.maxConnections) stream.destroy();
       else adopt(acceptor, stream, peer);
     },

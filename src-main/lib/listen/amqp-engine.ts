@@ -72,17 +72,12 @@ export function createAmqpEngine({ limits, wire, connected }: EngineParts): Amqp
     end: () => wire.end(),
     get_id_string: () => 'device',
   });
+  let isReady = false;
+  let early: { readonly error: AmqpError | undefined } | undefined;
   const close = (error?: AmqpError): void => {
-    if (engine.isEnding) return;
-    engine.isEnding = true;
-    // a close needs an open before it; the client need not have sent its own
-    connection.open();
-    const reason = error && rheaErrorOf(error);
-    // one SDK takes the end of a session for the end of its links, and a close alone for a reason to wait 45 s
-    for (const session of Object.values(connection.local_channel_map)) session?.end(reason);
-    connection.close(reason);
-    connection._process();
-    if (error !== undefined) wire.end();
+    // its program may refuse it before there is anything to close
+    if (!isReady) early ??= { error };
+    else if (!engine.isEnding) closeWith(engine, wire, error);
   };
   const engine: Engine = {
     limits,
@@ -95,6 +90,8 @@ export function createAmqpEngine({ limits, wire, connected }: EngineParts): Amqp
   const guard = createAmqpGuard(limits, viewOf(connection));
   listen(engine, () => guard.ids, close);
   connection.accept(socket);
+  isReady = true;
+  if (early !== undefined) close(early.error);
   return {
     take(bytes) {
       if (engine.isEnding) return;
@@ -118,6 +115,19 @@ export function createAmqpEngine({ limits, wire, connected }: EngineParts): Amqp
       return connection.remote.open !== undefined;
     },
   };
+}
+
+function closeWith(engine: Engine, wire: Pick<AmqpWire, 'end'>, error: AmqpError | undefined): void {
+  const { connection } = engine;
+  engine.isEnding = true;
+  // a close needs an open before it; the client need not have sent its own
+  connection.open();
+  const reason = error && rheaErrorOf(error);
+  // one SDK takes the end of a session for the end of its links, and a close alone for a reason to wait 45 s
+  for (const session of Object.values(connection.local_channel_map)) session?.end(reason);
+  connection.close(reason);
+  connection._process();
+  if (error !== undefined) wire.end();
 }
 
 // 'AMQP' as a size would be a frame of a gigabyte: the cutter lets none through.
