@@ -29,6 +29,7 @@ import { openDoors } from './doors.ts';
 import { createHttpFront, type HttpFront } from './http/front.ts';
 import { createHubRegistryClient } from './hub-client/hub-registry-client.ts';
 import type { ServiceOptions, ServicePorts } from './options.ts';
+import { withRememberedSettings } from './store/remembered-settings.ts';
 import { openSignerFiles } from './store/signer-files.ts';
 import { openSqliteStore } from './store/sql-store.ts';
 
@@ -67,7 +68,8 @@ export async function startService(options: ServiceOptions, parts: ServiceParts)
     database.value.close();
     return store;
   }
-  const opened = await open(options, parts, { store: store.value, authority: authority.value });
+  const remembering = withRememberedSettings(store.value, parts.clock);
+  const opened = await open(options, parts, { store: remembering, authority: authority.value });
   if (!opened.ok) await store.value.close();
   return opened;
 }
@@ -108,9 +110,10 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
       challenges: createTpmChallenges(parts.clock),
       groupKeys,
       signers: signers.value,
-      onStarted: () => {
-        worker.wake();
+      onStarted: (operation) => {
+        worker.take(operation);
       },
+      ended: (registrationKey) => worker.ended(registrationKey),
     }),
     createAttemptLimits(parts.clock),
   );

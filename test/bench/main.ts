@@ -7,10 +7,11 @@ import { mainJob } from './main-job.bench.ts';
 import { memory } from './memory.bench.ts';
 import { outbox } from './outbox.bench.ts';
 import { groundFacts, measure, type Outcome, ratioOf, table } from './runner.ts';
+import { service } from './service.bench.ts';
 import { start } from './start.bench.ts';
 import { store } from './store.bench.ts';
 
-const benchmarks = [mainJob, start, memory, store, outbox];
+const benchmarks = [mainJob, start, memory, store, outbox, service];
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });

@@ -62,7 +62,7 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: n
 }
 
 /** Nearest rank: the smallest sample that at least this share of all does not exceed. */
-function quantile(samples: readonly number[], share: number): number {
+export function quantile(samples: readonly number[], share: number): number {
   const sorted = samples.toSorted((a, b) => a - b);
   const at = Math.max(0, Math.ceil(share * sorted.length) - 1);
   const found = sorted[at];

@@ -67,7 +67,8 @@ export async function openProofBench(given?: string) {
       challenges,
       groupKeys,
       signers: vault,
-      onStarted: () => worker.wake(),
+      onStarted: (operation) => worker.take(operation),
+      ended: (registrationKey) => worker.ended(registrationKey),
     }),
     createAttemptLimits(clock),
   );

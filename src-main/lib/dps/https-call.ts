@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import { Agent, request as httpsRequest } from 'node:https';
-import type { SecureContext } from 'node:tls';
+import { createSecureContext, type SecureContext } from 'node:tls';
 import { fromUtf8 } from '../base/bytes.ts';
 import type { CancelSignal } from '../base/cancel.ts';
 import type { Clock } from '../base/clock.ts';
@@ -78,8 +78,7 @@ export function createHttpsCaller(peer: HttpsPeer, parts: HttpsCallerParts): Htt
     keepAlive: true,
     maxSockets,
     maxFreeSockets: 4,
-    ...(peer.caPem === undefined ? {} : { ca: peer.caPem }),
-    ...(peer.client === undefined ? {} : tlsIdentity(peer.client)),
+    secureContext: contextFor(peer),
   });
   const once = (call: HttpsCall): Promise<Outcome> => callOnce(agent, peer, parts, call);
   return {
@@ -95,8 +94,13 @@ export function createHttpsCaller(peer: HttpsPeer, parts: HttpsCallerParts): Htt
   };
 }
 
-function tlsIdentity(client: TlsClientIdentity): { cert: string; key: string } | { secureContext: SecureContext } {
-  return 'secureContext' in client ? client : { cert: client.certificatePem, key: client.privateKeyPem };
+/** Made once: to read a hundred roots takes longer than a call, and Node would put their text into each call's key. */
+function contextFor({ caPem, client }: HttpsPeer): SecureContext {
+  if (client !== undefined && 'secureContext' in client) return client.secureContext;
+  return createSecureContext({
+    ...(caPem === undefined ? {} : { ca: caPem }),
+    ...(client === undefined ? {} : { cert: client.certificatePem, key: client.privateKeyPem }),
+  });
 }
 
 interface Outcome {

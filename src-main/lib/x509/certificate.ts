@@ -4,6 +4,7 @@ import { toHex } from '../base/bytes.ts';
 import { isoTime } from '../base/host.ts';
 import { failed, ok } from '../base/result.ts';
 import type { Result } from '../base/result.ts';
+import { ordinaryFields } from './certificate-fields.ts';
 import { bitStringBytes, membersOf, readSequence, tag } from './der.ts';
 import { x509Fault } from './faults.ts';
 import {
@@ -11,6 +12,7 @@ import {
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
   KeyUsagesExtension,
+  Name,
   SubjectKeyIdentifierExtension,
   X509Certificate,
 } from './peculiar.ts';
@@ -77,22 +79,38 @@ function parsed(bytes: CertificateDer): Certificate | undefined {
   const keyFacts = publicKeyFacts(spki.raw);
   // RFC 5280 4.1.1.2: both algorithm identifiers must be the same.
   if (keyFacts === undefined || algorithmOid(members[base + 1]) !== signed.algorithmOid) return undefined;
+  const common = { der: bytes, subjectDer: subject.raw, issuerDer: issuer.raw, publicKey: spki.raw, keyFacts, signed };
+  // A key of a rare kind may be broken in ways that its facts do not tell.
+  const ordinary = keyFacts.isStrong ? ordinaryFields(members) : undefined;
+  if (ordinary !== undefined) return withNames({ ...common, ...ordinary });
   const x509 = new X509Certificate(Uint8Array.from(bytes));
   return {
-    der: bytes,
+    ...common,
     subject: x509.subject,
     issuer: x509.issuer,
-    subjectDer: subject.raw,
-    issuerDer: issuer.raw,
     commonNames: x509.subjectName.getField('CN'),
     serialNumber: x509.serialNumber.toLowerCase(),
     notBeforeMs: x509.notBefore.getTime(),
     notAfterMs: x509.notAfter.getTime(),
-    publicKey: spki.raw,
-    keyFacts,
     ...extensionsOf(x509),
-    signed,
   };
+}
+
+/** Names as text are for people: made when somebody looks. */
+function withNames(fields: Omit<Certificate, 'subject' | 'issuer'>): Certificate {
+  return {
+    ...fields,
+    get subject() {
+      return textOfName(fields.subjectDer);
+    },
+    get issuer() {
+      return textOfName(fields.issuerDer);
+    },
+  };
+}
+
+function textOfName(nameDer: Uint8Array): string {
+  return new Name(Uint8Array.from(nameDer)).toString();
 }
 
 function outerParts(bytes: Uint8Array) {

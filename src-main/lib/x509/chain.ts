@@ -85,34 +85,34 @@ function isSame(left: Certificate, right: Certificate): boolean {
 
 function judgeLeaf(leaf: Certificate, question: ChainQuestion): Result<void> {
   const kind = question.leafIs ?? 'device';
-  const name = leaf.subject;
   const base = judgeCertificate(leaf, question);
   if (!base.ok) return base;
   if (kind === 'authority') {
-    return leaf.isAuthority ? ok() : failed(x509Fault('chain-issuer-not-authority', { name }));
+    return leaf.isAuthority ? ok() : failed(x509Fault('chain-issuer-not-authority', { name: leaf.subject }));
   }
-  if (leaf.isAuthority) return failed(x509Fault('chain-leaf-is-authority', { name }));
+  if (leaf.isAuthority) return failed(x509Fault('chain-leaf-is-authority', { name: leaf.subject }));
   const usages = leaf.extendedKeyUsage;
   const fits =
     usages === undefined || usages.includes(ExtendedKeyUsage.clientAuth) || usages.includes(anyExtendedKeyUsage);
-  return kind === 'device' && !fits ? failed(x509Fault('chain-leaf-purpose', { name })) : ok();
+  return kind === 'device' && !fits ? failed(x509Fault('chain-leaf-purpose', { name: leaf.subject })) : ok();
 }
 
 /** What every certificate of a path must meet, whatever its place. */
 function judgeCertificate(certificate: Certificate, question: ChainQuestion): Result<void> {
-  const name = certificate.subject;
   const { kind, isStrong } = certificate.keyFacts;
   if (!isStrong) return failed(x509Fault('key-refused', { kind }));
   const unknown = certificate.criticalExtensions.find((extension) => !knownExtensions.has(extension));
   if (unknown !== undefined) {
-    return failed(x509Fault('chain-critical-extension', { name, extension: unknown }));
+    return failed(x509Fault('chain-critical-extension', { name: certificate.subject, extension: unknown }));
   }
   if (question.nowMs < certificate.notBeforeMs) {
-    return failed(x509Fault('chain-not-yet-valid', { name, at: isoTime(certificate.notBeforeMs) }));
+    return failed(
+      x509Fault('chain-not-yet-valid', { name: certificate.subject, at: isoTime(certificate.notBeforeMs) }),
+    );
   }
   // notAfter itself is still inside (RFC 5280 section 4.1.2.5).
   if (question.nowMs >= certificate.notAfterMs + 1000) {
-    return failed(x509Fault('chain-expired', { name, at: isoTime(certificate.notAfterMs) }));
+    return failed(x509Fault('chain-expired', { name: certificate.subject, at: isoTime(certificate.notAfterMs) }));
   }
   return ok();
 }
@@ -126,14 +126,18 @@ function extend(path: readonly Certificate[], search: Search): Result<readonly C
   const named = search.candidates.filter((candidate) => isNamedIssuer(candidate, last));
   const issuers = named.filter((candidate) => !path.some((passed) => isSame(passed, candidate)));
   if (issuers.length === 0 && named.length > 0 && !isSelfIssued(last)) return failed(x509Fault('chain-loop'));
-  let worst: Failed = failed(x509Fault('chain-incomplete', { name: last.subject, issuer: last.issuer }));
+  let worst: Failed | undefined;
   for (const issuer of issuers) {
     const judged = judgeIssuer(issuer, path, search);
     const found = judged.ok ? extend([...path, issuer], search) : judged;
     if (found.ok) return found;
-    if (worst.fault.code === 'chain-incomplete') worst = found;
+    if (isVague(worst)) worst = found;
   }
-  return worst;
+  return worst ?? failed(x509Fault('chain-incomplete', { name: last.subject, issuer: last.issuer }));
+}
+
+function isVague(fault: Failed | undefined): boolean {
+  return fault === undefined || fault.fault.code === 'chain-incomplete';
 }
 
 function isNamedIssuer(candidate: Certificate, subject: Certificate): boolean {
@@ -146,15 +150,16 @@ function isNamedIssuer(candidate: Certificate, subject: Certificate): boolean {
 
 function judgeIssuer(issuer: Certificate, path: readonly Certificate[], search: Search): Result<void> {
   const subject = path.at(-1);
-  const name = issuer.subject;
   if (subject === undefined) throw new Error('a path has a leaf');
-  if (!issuer.isAuthority) return failed(x509Fault('chain-issuer-not-authority', { name }));
-  if (!hasKeyUsage(issuer, KeyUsageFlags.keyCertSign)) return failed(x509Fault('chain-key-usage', { name }));
+  if (!issuer.isAuthority) return failed(x509Fault('chain-issuer-not-authority', { name: issuer.subject }));
+  if (!hasKeyUsage(issuer, KeyUsageFlags.keyCertSign)) {
+    return failed(x509Fault('chain-key-usage', { name: issuer.subject }));
+  }
   // Self-issued certificates do not count (RFC 5280 section 6.1.4 (l)); neither does the leaf.
   const between = path.slice(1).filter((certificate) => !isSelfIssued(certificate)).length;
   const below = search.question.leafIs === 'authority' ? between + 1 : between;
   if (issuer.pathLength !== undefined && below > issuer.pathLength) {
-    return failed(x509Fault('chain-path-length', { name }));
+    return failed(x509Fault('chain-path-length', { name: issuer.subject }));
   }
   const judged = judgeCertificate(issuer, search.question);
   if (!judged.ok) return judged;

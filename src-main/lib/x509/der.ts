@@ -96,7 +96,8 @@ export function bitStringBytes(item: Der | undefined): Uint8Array | undefined {
 
 /** Dotted form of an OBJECT IDENTIFIER. */
 export function readOid(item: Der | undefined): string | undefined {
-  if (item?.tag !== tag.oid || item.body.length === 0) return undefined;
+  // X.690 8.19.2: the last byte of a number has its highest bit clear.
+  if (item?.tag !== tag.oid || (item.body.at(-1) ?? 0x80) >= 0x80) return undefined;
   const arcs: number[] = [];
   let held = 0;
   for (const byte of item.body) {

@@ -54,11 +54,7 @@ export async function planRegistration(
   if (hub === undefined) return ok({ plan: refusal(registrationErrors.noHub), hubKeyBlob: undefined });
   // In the spelling it had first: hubs tell ids apart by case, devices do not always keep to one (dps-wire 0.1).
   const deviceId = enrollment.deviceId ?? before.value?.id ?? input.registrationId;
-  const holder = await store.registrationOfDevice(hub, deviceId);
-  if (!holder.ok) return holder;
-  if (holder.value !== undefined && holder.value !== input.registrationKey) {
-    return ok({ plan: refusal(registrationErrors.deviceIdTaken), hubKeyBlob: undefined });
-  }
+  // Whether another registration has this device, the store tells when the plan is kept.
   const credential = credentialOf(parts.random, input);
   if (!credential.ok) return credential;
   const { authentication, hubKeyBlob } = credential.value;

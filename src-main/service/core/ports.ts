@@ -81,8 +81,11 @@ export interface Store {
   /** Fails with `in-use` while an enrollment names it. */
   deleteCaCertificate(key: string): Stored<void>;
 
-  /** Inserts the operations and shows their registrations as assigning. */
-  startOperations(operations: readonly NewOperation[]): Stored<void>;
+  /**
+   * Inserts the operations and shows their registrations as assigning. A plan takes its device at its hub; where
+   * another registration has it, the operation is kept as refused. Gives back what was kept.
+   */
+  startOperations(operations: readonly NewOperation[]): Stored<readonly Operation[]>;
   operation(id: string): Stored<Operation | undefined>;
   /** Due by `nowMs`, oldest first, and only the newest of each registration. */
   pendingOperations(nowMs: number, limit: number): Stored<readonly Operation[]>;
@@ -98,7 +101,7 @@ export interface Store {
 
   registration(key: string): Stored<Registration | undefined>;
   registrations(slice: PageSlice & { readonly groupKey?: string }): Stored<PageOf<Registration>>;
-  /** The key of the registration that has this device. */
+  /** The key of the registration that has this device, or is about to. */
   registrationOfDevice(hub: string, deviceId: string): Stored<string | undefined>;
   deleteRegistration(key: string, condition: Precondition): Stored<void>;
 

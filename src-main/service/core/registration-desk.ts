@@ -1,5 +1,5 @@
 /** Where devices register, poll and look up (dps-wire 1); knows no wire. */
-import type { Clock } from '../../lib/base/clock.ts';
+import { sleep, type Clock } from '../../lib/base/clock.ts';
 import { isoTime } from '../../lib/base/host.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
@@ -25,8 +25,10 @@ export interface RegistrationDeskParts {
   readonly signers: SignerVault;
   readonly clock: Clock;
   readonly random: Random;
-  /** There is new work for the worker. */
-  readonly onStarted: () => void;
+  /** There is new work for the worker: this one, in the store already. */
+  readonly onStarted: (operation: Operation) => void;
+  /** Resolves when what is in hand for a registration has ended; undefined when nothing is. */
+  readonly ended?: (registrationKey: string) => Promise<void> | undefined;
 }
 
 export type RegisterAnswer =
@@ -84,12 +86,17 @@ export function createRegistrationDesk(parts: RegistrationDeskParts): Registrati
       if (!checked.ok) return checked;
       const operation = await store.operation(operationId);
       if (!operation.ok) return operation;
-      const found = operation.value;
+      let found = operation.value;
       if (found?.registrationKey !== keyOf(claim.registrationId)) {
         return failed(serviceFault('not-found', { what: 'The operation' }));
       }
       const proven = await checkProof(store, found, claim);
       if (!proven.ok) return proven;
+      if (found.outcome === undefined && (await endedSoon(parts, found.registrationKey))) {
+        const again = await store.operation(operationId);
+        if (!again.ok) return again;
+        found = again.value ?? found;
+      }
       const registration = await store.registration(found.registrationKey);
       return registration.ok ? ok(operationView(found, claim.registrationId, registration.value)) : registration;
     },
@@ -113,6 +120,19 @@ export function createRegistrationDesk(parts: RegistrationDeskParts): Registrati
       return registration.ok ? store.deleteRegistration(registration.value.key, condition) : registration;
     },
   };
+}
+
+// A hub answers within this, when it is well; a device that asks in vain asks again, and costs more than it waits here.
+const maxHoldMs = 250;
+
+/** A poll that comes while the hub is being written waits for its end, within a bound: false when there was none. */
+async function endedSoon(parts: RegistrationDeskParts, registrationKey: string): Promise<boolean> {
+  const ended = parts.ended?.(registrationKey);
+  if (ended === undefined) return false;
+  const limit = new AbortController();
+  const isEnded = await Promise.race([ended.then(() => true), sleep(parts.clock, maxHoldMs, limit.signal)]);
+  limit.abort();
+  return isEnded === true;
 }
 
 async function known(store: Store, registrationId: string): Promise<Result<Registration, ServiceFault>> {
@@ -174,7 +194,8 @@ async function start(
     },
   ]);
   if (!started.ok) return started;
-  parts.onStarted();
+  const [kept] = started.value;
+  if (kept !== undefined) parts.onStarted(kept);
   // Rule 21: the first answer is `assigning`, however fast the rest is.
   return ok({ is: 'started', operation: { isDone: false, json: assigningJson(id, registrationId) } });
 }

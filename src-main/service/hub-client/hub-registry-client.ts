@@ -9,6 +9,7 @@ import { createSignedCaller, parsed, type SignedCaller } from '../../lib/dps/ser
 import type { InitialTwin } from '../../lib/dps/wire.ts';
 import type { HubDevice, HubRegistry } from '../core/ports.ts';
 import type { LinkedHub } from '../core/records.ts';
+import { createDeviceBatches } from './device-batches.ts';
 
 export interface HubClientParts {
   readonly clock: Clock;
@@ -40,18 +41,26 @@ const twinReply = z.looseObject({
   properties: z.looseObject({ desired: anyObject.nullish() }).nullish(),
 });
 
+const bulkReply = z.looseObject({
+  isSuccessful: z.boolean(),
+  errors: z.array(z.looseObject({ deviceId: z.string().nullish() })).nullish(),
+});
+
+type HubCaller = SignedCaller & { readonly put: (device: HubDevice) => Promise<Result<void>> };
+
 export function createHubRegistryClient(parts: HubClientParts): HubRegistry {
   // By connection string: a hub that is linked anew with another key gets another caller.
-  const callers = new Map<string, SignedCaller>();
-  const callerOf = (hub: LinkedHub): Result<SignedCaller> => {
+  const callers = new Map<string, HubCaller>();
+  const callerOf = (hub: LinkedHub): Result<HubCaller> => {
     const known = callers.get(hub.connectionString);
     if (known !== undefined) return ok(known);
     const connection = parseConnectionString(hub.connectionString);
     if (!connection.ok) return connection;
-    const caller = createSignedCaller(
+    const signed = createSignedCaller(
       { connection: connection.value, caPem: parts.caPem, name: `the hub ${hub.hostName}` },
       { clock: parts.clock, random: parts.random, timeoutMs: hubTimeoutMs },
     );
+    const caller = { ...signed, put: batchesOver(signed) };
     const [oldest] = callers;
     if (callers.size >= maxCallers && oldest !== undefined) {
       oldest[1].close();
@@ -60,13 +69,13 @@ export function createHubRegistryClient(parts: HubClientParts): HubRegistry {
     callers.set(hub.connectionString, caller);
     return ok(caller);
   };
-  const at = async <T>(hub: LinkedHub, work: (caller: SignedCaller) => Promise<Result<T>>): Promise<Result<T>> => {
+  const at = async <T>(hub: LinkedHub, work: (caller: HubCaller) => Promise<Result<T>>): Promise<Result<T>> => {
     const caller = callerOf(hub);
     return caller.ok ? work(caller.value) : caller;
   };
   return {
     check: (hub) => at(hub, check),
-    putDevice: (hub, device) => at(hub, (caller) => putDevice(caller, device)),
+    putDevice: (hub, device) => at(hub, (caller) => caller.put(device)),
     readTwin: (hub, deviceId) => at(hub, (caller) => readTwin(caller, deviceId)),
     writeTwin: (hub, deviceId, twin) => at(hub, (caller) => writeTwin(caller, deviceId, twin)),
     removeDevice: (hub, deviceId) => at(hub, (caller) => removeDevice(caller, deviceId)),
@@ -94,6 +103,31 @@ async function check(caller: SignedCaller): Promise<Result<void>> {
   return reply.ok ? ok() : reply;
 }
 
+function batchesOver(caller: SignedCaller): HubCaller['put'] {
+  return createDeviceBatches({
+    one: (device) => putDevice(caller, device),
+    many: (devices) => putDevices(caller, devices),
+  });
+}
+
+/** Each made to be like this, whether it is there or not. */
+async function putDevices(caller: SignedCaller, devices: readonly HubDevice[]): Promise<Result<ReadonlySet<string>>> {
+  const json = devices.map((device) => {
+    const { deviceId, ...rest } = identityOf(device);
+    return { id: deviceId, importMode: 'createOrUpdate', ...rest };
+  });
+  const reply = await caller.call({ method: 'POST', path: `/devices?${apiVersion}`, json });
+  if (!reply.ok) return reply;
+  const result = parsed(caller, bulkReply, reply.value.json);
+  if (!result.ok) return result;
+  const { isSuccessful, errors } = result.value;
+  const named = new Set((errors ?? []).map((error) => error.deviceId ?? ''));
+  if (isSuccessful) return ok(new Set());
+  // A failure that names no device leaves all in doubt: each is written by itself.
+  const isEachNamed = named.size > 0 && devices.some((device) => named.has(device.deviceId));
+  return ok(isEachNamed ? named : new Set(devices.map((device) => device.deviceId)));
+}
+
 /** Created, or, where it is there already (or may be, after a lost reply), made to be like this. */
 async function putDevice(caller: SignedCaller, device: HubDevice): Promise<Result<void>> {
   const json = identityOf(device);
@@ -104,7 +138,7 @@ async function putDevice(caller: SignedCaller, device: HubDevice): Promise<Resul
   return updated.ok ? ok() : updated;
 }
 
-function identityOf(device: HubDevice): Record<string, unknown> {
+function identityOf(device: HubDevice): { readonly deviceId: string } & Record<string, unknown> {
   const { authentication } = device;
   const shown =
     authentication.type === 'sas'

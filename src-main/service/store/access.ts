@@ -9,4 +9,8 @@ export interface Access {
   /** One statement, or reads that need not agree with each other. */
   readonly look: <T>(work: (db: Db) => Promise<T>) => Stored<T>;
   readonly change: <T>(work: (db: Transaction<Tables>) => Promise<T>) => Stored<T>;
+  /** As `change`, in one commit with what is asked for at the same time. `work` may run twice. */
+  readonly join: <T>(work: (db: Transaction<Tables>) => Promise<T>) => Stored<T>;
+  /** For queries that are compiled once. */
+  readonly db: Db;
 }

@@ -1,45 +1,195 @@
 /** Operations and registrations: what a device's call and the worker's end of it write. */
 import { sql, type Kysely, type Transaction } from 'kysely';
+import { registrationErrors } from '../core/faults.ts';
 import type { FinishedOperation } from '../core/ports.ts';
-import type { NewOperation, Operation } from '../core/records.ts';
+import { keyOf, type NewOperation, type Operation, type Plan } from '../core/records.ts';
+import { placesOver, type Places } from './places.ts';
+import { query } from './queries.ts';
 import { operationFromRow } from './rows.ts';
-import type { RegistrationRow, Tables } from './schema.ts';
+import type { OperationRow, RegistrationRow, Tables } from './schema.ts';
 
-export async function startOperation(db: Transaction<Tables>, operation: NewOperation): Promise<void> {
-  await db
-    .insertInto('operations')
-    .values({
-      id: operation.id,
-      registration_key: operation.registrationKey,
-      state: 'assigning',
-      proof: JSON.stringify(operation.proof),
-      plan: JSON.stringify(operation.plan),
-      hub_key_blob: operation.hubKeyBlob ?? null,
-      group_id: operation.groupId ?? null,
-      outcome: null,
-      attempts: 0,
-      due_ms: operation.createdMs,
-      created_ms: operation.createdMs,
-      finished_ms: null,
-      payload: operation.payload === undefined ? null : JSON.stringify(operation.payload),
-      issued_chain: operation.issuedChain === undefined ? null : JSON.stringify(operation.issuedChain),
-    })
-    .execute();
-  const group_key = operation.groupId?.toLowerCase() ?? null;
-  const shown = { status: 'assigning', etag: operation.etag, updated_ms: operation.createdMs, group_key } as const;
-  await db
-    .insertInto('registrations')
-    .values({
-      ...shown,
-      key: operation.registrationKey,
-      id: operation.registrationId,
-      created_ms: operation.createdMs,
-    })
-    // Where it lived before stays known until the new place is written.
-    .onConflict((conflict) => conflict.column('key').doUpdateSet(shown))
-    .execute();
+export interface Operations {
+  /** As it was kept. */
+  start(db: Transaction<Tables>, operation: NewOperation): Promise<Operation>;
+  byId(db: Kysely<Tables>, id: string): Promise<Operation | undefined>;
+  finish(db: Transaction<Tables>, finished: FinishedOperation): Promise<void>;
 }
 
+type NewRow = Omit<OperationRow, 'seq' | 'state' | 'outcome' | 'attempts' | 'finished_ms'>;
+type ShownStart = Pick<RegistrationRow, 'key' | 'id' | 'etag' | 'updated_ms' | 'group_key'>;
+type Done = Pick<OperationRow, 'outcome' | 'hub_key_blob' | 'finished_ms' | 'registration_key'> & { seq: number };
+type ShownAssigned = Pick<
+  RegistrationRow,
+  'key' | 'status' | 'assigned_hub' | 'device_id' | 'substatus' | 'etag' | 'updated_ms'
+>;
+type ShownFailed = Pick<RegistrationRow, 'key' | 'status' | 'error_code' | 'error_message' | 'etag' | 'updated_ms'>;
+type PendingRow = { seq: number; registration_key: string; hub_key_blob: string | null };
+
+function statements(db: Kysely<Tables>) {
+  return { ...operationStatements(db), ...registrationStatements(db) };
+}
+
+function operationStatements(db: Kysely<Tables>) {
+  return {
+    insert: query((row: NewRow) =>
+      db.insertInto('operations').values({
+        ...{ id: row.id, registration_key: row.registration_key, state: 'assigning', proof: row.proof },
+        ...{ plan: row.plan, hub_key_blob: row.hub_key_blob, group_id: row.group_id, outcome: null, attempts: 0 },
+        ...{ due_ms: row.due_ms, created_ms: row.created_ms, finished_ms: null },
+        ...{ payload: row.payload, issued_chain: row.issued_chain },
+      }),
+    ),
+    byId: query(({ id }: { readonly id: string }) => db.selectFrom('operations').selectAll().where('id', '=', id)),
+    pending: query<{ readonly id: string }, PendingRow>(({ id }) =>
+      db
+        .selectFrom('operations')
+        .select(['seq', 'registration_key', 'hub_key_blob'])
+        .where('id', '=', id)
+        .where(sql<boolean>`state = 'assigning'`),
+    ),
+    finish: query((done: Done) =>
+      db
+        .updateTable('operations')
+        // The plan held the hub's key in the clear.
+        .set({
+          state: 'done',
+          plan: null,
+          outcome: done.outcome,
+          hub_key_blob: done.hub_key_blob,
+          finished_ms: done.finished_ms,
+        })
+        .where('registration_key', '=', done.registration_key)
+        // Literal: the index is of these alone, and a bound value would not tell that it fits.
+        .where(sql<boolean>`state = 'assigning'`)
+        .where('seq', '<=', done.seq),
+    ),
+    newer: query((of: { readonly registration_key: string }) =>
+      db
+        .selectFrom('operations')
+        .select('seq')
+        .where('registration_key', '=', of.registration_key)
+        .where(sql<boolean>`state = 'assigning'`)
+        .limit(1),
+    ),
+  };
+}
+
+function registrationStatements(db: Kysely<Tables>) {
+  return {
+    showStart: query((row: ShownStart) => {
+      const shown = {
+        status: 'assigning',
+        etag: row.etag,
+        updated_ms: row.updated_ms,
+        group_key: row.group_key,
+      } as const;
+      return (
+        db
+          .insertInto('registrations')
+          .values({ ...shown, key: row.key, id: row.id, created_ms: row.updated_ms })
+          // Where it lived before stays known until the new place is written.
+          .onConflict((conflict) => conflict.column('key').doUpdateSet(shown))
+      );
+    }),
+    showAssigned: query((row: ShownAssigned) =>
+      db
+        .updateTable('registrations')
+        .set({
+          ...{ status: row.status, assigned_hub: row.assigned_hub, device_id: row.device_id, substatus: row.substatus },
+          ...{ error_code: null, error_message: null, etag: row.etag, updated_ms: row.updated_ms },
+        })
+        .where('key', '=', row.key),
+    ),
+    showFailed: query((row: ShownFailed) =>
+      db
+        .updateTable('registrations')
+        .set({
+          ...{ status: row.status, substatus: null, error_code: row.error_code, error_message: row.error_message },
+          ...{ etag: row.etag, updated_ms: row.updated_ms },
+        })
+        .where('key', '=', row.key),
+    ),
+  };
+}
+
+type Statements = ReturnType<typeof statements>;
+
+export function operationQueries(db: Kysely<Tables>): Operations {
+  const own = statements(db);
+  const places = placesOver(db);
+  return {
+    start: (change, operation) => start(own, places, change, operation),
+    async byId(look, id) {
+      const row = await own.byId.first(look, { id });
+      return row === undefined ? undefined : operationFromRow(row);
+    },
+    finish: (change, finished) => finish(own, places, change, finished),
+  };
+}
+
+/** The place is taken in the same commit, so that two devices never have one, whichever process they came to. */
+async function start(
+  own: Statements,
+  places: Places,
+  db: Transaction<Tables>,
+  operation: NewOperation,
+): Promise<Operation> {
+  const { registrationId, etag, ...begun } = operation;
+  const { registrationKey, createdMs, plan } = begun;
+  const isFree = plan.is === 'refuse' || (await places.take(db, plan, registrationKey));
+  const kept = isFree ? begun : { ...begun, plan: deviceIdTaken, hubKeyBlob: undefined, issuedChain: undefined };
+  await own.insert.run(db, {
+    id: kept.id,
+    registration_key: registrationKey,
+    proof: JSON.stringify(kept.proof),
+    plan: JSON.stringify(kept.plan),
+    hub_key_blob: kept.hubKeyBlob ?? null,
+    group_id: kept.groupId ?? null,
+    due_ms: createdMs,
+    created_ms: createdMs,
+    payload: kept.payload === undefined ? null : JSON.stringify(kept.payload),
+    issued_chain: kept.issuedChain === undefined ? null : JSON.stringify(kept.issuedChain),
+  });
+  await own.showStart.run(db, {
+    ...{ key: registrationKey, id: registrationId, etag, updated_ms: createdMs },
+    group_key: kept.groupId === undefined ? null : keyOf(kept.groupId),
+  });
+  return { ...kept, state: 'assigning', outcome: undefined, attempts: 0 };
+}
+
+const deviceIdTaken: Plan = {
+  is: 'refuse',
+  errorCode: registrationErrors.deviceIdTaken.code,
+  errorMessage: registrationErrors.deviceIdTaken.message,
+};
+
+async function finish(
+  own: Statements,
+  places: Places,
+  db: Transaction<Tables>,
+  finished: FinishedOperation,
+): Promise<void> {
+  const { outcome, etag, nowMs } = finished;
+  const row = await own.pending.first(db, { id: finished.id });
+  if (row === undefined) return;
+  const key = row.registration_key;
+  // The blob is for the TPM alone, and of use to it only where it was assigned.
+  const blob = outcome.status === 'assigned' ? row.hub_key_blob : null;
+  const done = { outcome: JSON.stringify(outcome), hub_key_blob: blob, finished_ms: nowMs };
+  await own.finish.run(db, { ...done, registration_key: key, seq: row.seq });
+  const hasNewer = (await own.newer.first(db, { registration_key: key })) !== undefined;
+  const shown = { key, status: hasNewer ? 'assigning' : outcome.status, etag, updated_ms: nowMs } as const;
+  if (outcome.status === 'failed') {
+    await own.showFailed.run(db, { ...shown, error_code: outcome.errorCode, error_message: outcome.errorMessage });
+  } else {
+    const { assignedHub, deviceId, substatus } = outcome;
+    await own.showAssigned.run(db, { ...shown, assigned_hub: assignedHub, device_id: deviceId, substatus });
+  }
+  // A newer one has taken its own place, and tidies up when it ends.
+  if (!hasNewer) await places.leaveOthers(db, key);
+}
+
+/** Literal: the index is of what is under way alone, and a bound value would not tell that it fits. */
 export async function pendingOperations(
   db: Kysely<Tables>,
   nowMs: number,
@@ -48,67 +198,14 @@ export async function pendingOperations(
   const rows = await db
     .selectFrom('operations as o')
     .selectAll()
-    .where('state', '=', 'assigning')
+    .where(sql<boolean>`o.state = 'assigning'`)
     .where('due_ms', '<=', nowMs)
-    .where((older) =>
-      older.not(
-        older.exists(
-          older
-            .selectFrom('operations as newer')
-            .select('newer.seq')
-            .where('newer.state', '=', 'assigning')
-            .whereRef('newer.registration_key', '=', 'o.registration_key')
-            .whereRef('newer.seq', '>', 'o.seq'),
-        ),
-      ),
+    .where(
+      sql<boolean>`NOT EXISTS (SELECT 1 FROM operations AS newer WHERE newer.state = 'assigning'
+        AND newer.registration_key = o.registration_key AND newer.seq > o.seq)`,
     )
     .orderBy('seq')
     .limit(limit)
     .execute();
   return rows.map(operationFromRow);
-}
-
-export async function finishOperation(db: Transaction<Tables>, finished: FinishedOperation): Promise<void> {
-  const row = await db
-    .selectFrom('operations')
-    .select(['seq', 'registration_key', 'hub_key_blob'])
-    .where('id', '=', finished.id)
-    .where('state', '=', 'assigning')
-    .executeTakeFirst();
-  if (row === undefined) return;
-  await db
-    .updateTable('operations')
-    .set({
-      state: 'done',
-      outcome: JSON.stringify(finished.outcome),
-      // It held the hub's key in the clear; the blob is for the TPM alone.
-      plan: null,
-      hub_key_blob: finished.outcome.status === 'assigned' ? row.hub_key_blob : null,
-      finished_ms: finished.nowMs,
-    })
-    .where('registration_key', '=', row.registration_key)
-    .where('state', '=', 'assigning')
-    .where('seq', '<=', row.seq)
-    .execute();
-  const newer = await db
-    .selectFrom('operations')
-    .select(sql<number>`1`.as('one'))
-    .where('registration_key', '=', row.registration_key)
-    .where('state', '=', 'assigning')
-    .executeTakeFirst();
-  await db
-    .updateTable('registrations')
-    .set({ ...shownOutcome(finished, newer !== undefined), etag: finished.etag, updated_ms: finished.nowMs })
-    .where('key', '=', row.registration_key)
-    .execute();
-}
-
-function shownOutcome(finished: FinishedOperation, hasNewer: boolean): Partial<RegistrationRow> {
-  const { outcome } = finished;
-  const status = hasNewer ? 'assigning' : outcome.status;
-  if (outcome.status === 'failed') {
-    return { status, substatus: null, error_code: outcome.errorCode, error_message: outcome.errorMessage };
-  }
-  const { assignedHub, deviceId, substatus } = outcome;
-  return { status, assigned_hub: assignedHub, device_id: deviceId, substatus, error_code: null, error_message: null };
 }

@@ -71,6 +71,13 @@ export interface RegistrationRow {
   updated_ms: number;
 }
 
+/** The registration that has a device of a hub, or is about to. */
+export interface DevicePlaceRow {
+  hub: string;
+  device_id: string;
+  registration_key: string;
+}
+
 export interface LinkedHubRow {
   host_name: string;
   connection_string: string;
@@ -90,6 +97,7 @@ export interface Tables {
   registrations: RegistrationRow;
   linked_hubs: LinkedHubRow;
   unlinked_hubs: { host_name: string };
+  device_places: DevicePlaceRow;
   settings: SettingRow;
   authorities: AuthorityRow;
   authority_references: AuthorityReferenceRow;

@@ -1,5 +1,7 @@
 /** The core's Store over kysely. */
 import { Kysely, sql } from 'kysely';
+import type { Clock } from '../../lib/base/clock.ts';
+import { systemClock } from '../../lib/base/host.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import type { Database } from '../../lib/sqlite/database.ts';
 import { faultOf } from '../../lib/sqlite/faults.ts';
@@ -7,23 +9,29 @@ import { kyselyDialect } from '../../lib/sqlite/kysely.ts';
 import { migrate } from '../../lib/sqlite/migrate.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { ChangeOutcome, PageOf, Precondition, Store, Stored } from '../core/ports.ts';
-import type { AllocationDefault, EnrollmentKind, ServiceIdentity } from '../core/records.ts';
+import type { AllocationDefault, EnrollmentKind, Operation, ServiceIdentity } from '../core/records.ts';
 import type { Access, Db } from './access.ts';
 import { caCertificatesOver } from './ca-certificates.ts';
 import { changeEnrollment } from './enrollment-changes.ts';
+import { createGroupCommit } from './group-commit.ts';
 import { linkedHubsOver } from './linked-hubs.ts';
 import { firstTables } from './migrations/0001-first-tables.ts';
 import { rememberUnlinkedHubs } from './migrations/0002-remember-unlinked-hubs.ts';
 import { moreProofs } from './migrations/0003-more-proofs.ts';
-import { finishOperation, pendingOperations, startOperation } from './operations.ts';
-import { enrollmentFromRow, operationFromRow, registrationFromRow } from './rows.ts';
-import type { Tables } from './schema.ts';
+import { devicePlaces } from './migrations/0004-device-places.ts';
+import { operationQueries, pendingOperations } from './operations.ts';
+import { placesOver } from './places.ts';
+import { query } from './queries.ts';
+import { enrollmentFromRow, registrationFromRow } from './rows.ts';
+import type { EnrollmentRow, Tables } from './schema.ts';
 
-export function openSqliteStore(database: Database): Result<Store> {
-  const migrated = migrate(database, [firstTables, rememberUnlinkedHubs, moreProofs]);
+export function openSqliteStore(database: Database, clock: Clock = systemClock): Result<Store> {
+  const migrated = migrate(database, [firstTables, rememberUnlinkedHubs, moreProofs, devicePlaces]);
   if (!migrated.ok) return migrated;
   return ok(
-    sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), (error) => storeFault(error, database.file)),
+    sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), clock, (error) =>
+      storeFault(error, database.file),
+    ),
   );
 }
 
@@ -34,7 +42,7 @@ function storeFault(error: unknown, file: string): ServiceFault | undefined {
   return fault === undefined ? undefined : serviceFault('store-failed', { reason: fault.say, cause: fault.code });
 }
 
-function sqlStore(db: Db, readFault: FaultReader): Store {
+function sqlStore(db: Db, clock: Clock, readFault: FaultReader): Store {
   const guarded = async <T>(work: () => Promise<T>): Stored<T> => {
     try {
       return ok(await work());
@@ -44,9 +52,12 @@ function sqlStore(db: Db, readFault: FaultReader): Store {
       return failed(fault);
     }
   };
+  const group = createGroupCommit((work) => db.transaction().execute(work), clock);
   const access: Access = {
     look: (work) => guarded(() => work(db)),
     change: (work) => guarded(() => db.transaction().execute(work)),
+    join: (work) => guarded(() => group.join(work)),
+    db,
   };
   return {
     ...settingsOver(access),
@@ -109,7 +120,18 @@ type EnrollmentTable = Pick<
   'changeEnrollments' | 'enrollment' | 'enrollments' | 'groupsByKey' | 'groupsBySubject'
 >;
 
-function enrollmentsOver({ look, change }: Access): EnrollmentTable {
+function enrollmentsOver({ look, change, db: root }: Access): EnrollmentTable {
+  const byKey = query((of: { readonly kind: EnrollmentKind; readonly key: string }) =>
+    root.selectFrom('enrollments').selectAll().where('kind', '=', of.kind).where('key', '=', of.key),
+  );
+  const bySubject = query((of: { readonly hash: string }) =>
+    root
+      .selectFrom('group_subjects as s')
+      .innerJoin('enrollments as e', 'e.key', 's.group_key')
+      .selectAll('e')
+      .where('e.kind', '=', 'group')
+      .where('s.subject_hash', '=', of.hash),
+  );
   return {
     changeEnrollments: (changes) =>
       change(async (db) => {
@@ -119,8 +141,7 @@ function enrollmentsOver({ look, change }: Access): EnrollmentTable {
       }),
     enrollment: (kind, key) =>
       look(async (db) => {
-        const found = db.selectFrom('enrollments').selectAll().where('kind', '=', kind).where('key', '=', key);
-        const row = await found.executeTakeFirst();
+        const row = await byKey.first(db, { kind, key });
         return row === undefined ? undefined : enrollmentFromRow(row);
       }),
     enrollments: (kind, { after = '', limit }) =>
@@ -145,15 +166,11 @@ function enrollmentsOver({ look, change }: Access): EnrollmentTable {
       }),
     groupsBySubject: (subjectHashes) =>
       look(async (db) => {
-        const rows = await db
-          .selectFrom('enrollments')
-          .selectAll()
-          .where('kind', '=', 'group')
-          .where('key', 'in', (from) =>
-            from.selectFrom('group_subjects').select('group_key').where('subject_hash', 'in', subjectHashes),
-          )
-          .execute();
-        return rows.map(enrollmentFromRow);
+        const found = new Map<string, EnrollmentRow>();
+        for (const hash of subjectHashes) {
+          for (const row of (await bySubject.run(db, { hash })).rows) found.set(row.key, row);
+        }
+        return [...found.values()].map(enrollmentFromRow);
       }),
   };
 }
@@ -163,20 +180,19 @@ type OperationTable = Pick<
   'startOperations' | 'operation' | 'pendingOperations' | 'postponeOperation' | 'finishOperations' | 'purgeOperations'
 >;
 
-function operationsOver({ look, change }: Access): OperationTable {
+function operationsOver({ look, change, join, db: root }: Access): OperationTable {
+  const queries = operationQueries(root);
   return {
     startOperations: (operations) =>
-      change(async (db) => {
-        for (const operation of operations) await startOperation(db, operation);
+      join(async (db) => {
+        const kept: Operation[] = [];
+        for (const operation of operations) kept.push(await queries.start(db, operation));
+        return kept;
       }),
-    operation: (id) =>
-      look(async (db) => {
-        const row = await db.selectFrom('operations').selectAll().where('id', '=', id).executeTakeFirst();
-        return row === undefined ? undefined : operationFromRow(row);
-      }),
+    operation: (id) => look((db) => queries.byId(db, id)),
     pendingOperations: (nowMs, limit) => look((db) => pendingOperations(db, nowMs, limit)),
     postponeOperation: (id, dueMs) =>
-      change(async (db) => {
+      join(async (db) => {
         await db
           .updateTable('operations')
           .set((row) => ({ due_ms: dueMs, attempts: row('attempts', '+', 1) }))
@@ -185,15 +201,15 @@ function operationsOver({ look, change }: Access): OperationTable {
           .execute();
       }),
     finishOperations: (finished) =>
-      change(async (db) => {
-        for (const one of finished) await finishOperation(db, one);
+      join(async (db) => {
+        for (const one of finished) await queries.finish(db, one);
       }),
     purgeOperations: (beforeMs, limit) =>
       change(async (db) => {
         const old = db
           .selectFrom('operations')
           .select('seq')
-          .where('state', '=', 'done')
+          .where(sql<boolean>`state = 'done'`)
           .where('finished_ms', '<', beforeMs)
           .limit(limit);
         const done = await db.deleteFrom('operations').where('seq', 'in', old).executeTakeFirst();
@@ -204,11 +220,15 @@ function operationsOver({ look, change }: Access): OperationTable {
 
 type RegistrationTable = Pick<Store, 'registration' | 'registrations' | 'registrationOfDevice' | 'deleteRegistration'>;
 
-function registrationsOver({ look, change }: Access): RegistrationTable {
+function registrationsOver({ look, change, db: root }: Access): RegistrationTable {
+  const places = placesOver(root);
+  const byKey = query((of: { readonly key: string }) =>
+    root.selectFrom('registrations').selectAll().where('key', '=', of.key),
+  );
   return {
     registration: (key) =>
       look(async (db) => {
-        const row = await db.selectFrom('registrations').selectAll().where('key', '=', key).executeTakeFirst();
+        const row = await byKey.first(db, { key });
         return row === undefined ? undefined : registrationFromRow(row);
       }),
     registrations: ({ after = '', limit, groupKey }) =>
@@ -222,16 +242,13 @@ function registrationsOver({ look, change }: Access): RegistrationTable {
         const some = groupKey === undefined ? all : all.where('group_key', '=', groupKey);
         return pageOf((await some.execute()).map(registrationFromRow), limit);
       }),
-    registrationOfDevice: (hub, deviceId) =>
-      look(async (db) => {
-        const holder = db.selectFrom('registrations').select('key').where('assigned_hub', '=', hub);
-        return (await holder.where('device_id', '=', deviceId).executeTakeFirst())?.key;
-      }),
+    registrationOfDevice: (hub, deviceId) => look((db) => places.holder(db, hub, deviceId)),
     async deleteRegistration(key, condition) {
       const done = await change(async (db) => {
         const row = await db.selectFrom('registrations').select('etag').where('key', '=', key).executeTakeFirst();
         if (!isMet(condition, row)) return failed(serviceFault('etag-mismatch', { what: 'The registration' }));
         await db.deleteFrom('registrations').where('key', '=', key).execute();
+        await places.leaveOthers(db, key);
         return ok();
       });
       return done.ok ? done.value : done;

@@ -1,0 +1,72 @@
+/**
+ * The reference: the same TLS stack (our own HTTPS listener) answers the same requests with a constant and does no work.
+ * A program of its own; its last argument is a file with what it shall be.
+ */
+import { readFileSync } from 'node:fs';
+import { systemRandom } from '../../src-main/lib/base/host.ts';
+import { silentLog } from '../../src-main/lib/base/log.ts';
+import { must } from '../../src-main/lib/base/result.ts';
+import { listenHttps, type WebReply, type WebRequest } from '../../src-main/lib/listen/https-server.ts';
+import { listenTls, type ServerCredential } from '../../src-main/lib/listen/tls-server.ts';
+
+export interface ConstantOptions {
+  readonly host: string;
+  readonly credential: ServerCredential;
+  /** The challenge of a TPM: with it, a register without a token gets 401. */
+  readonly authenticationKey: string | undefined;
+}
+
+export interface ConstantReady {
+  readonly https: number;
+  /** Handshakes alone: one byte, then the client closes. */
+  readonly bare: number;
+}
+
+const options = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as ConstantOptions;
+
+const headers = { 'content-type': 'application/json; charset=utf-8' };
+const operationId = `5.${'0'.repeat(16)}.${systemRandom.uuid()}`;
+const assigning = JSON.stringify({
+  operationId,
+  status: 'assigning',
+  registrationState: { registrationId: 'bench-x509-000000', status: 'assigning' },
+});
+const time = '2024-05-01T09:08:07.1234567Z';
+const assigned = JSON.stringify({
+  operationId,
+  status: 'assigned',
+  registrationState: {
+    registrationId: 'bench-x509-000000',
+    createdDateTimeUtc: time,
+    status: 'assigned',
+    assignedHub: '127.0.0.1',
+    deviceId: 'bench-x509-000000',
+    substatus: 'initialAssignment',
+    lastUpdatedDateTimeUtc: time,
+    etag: 'IjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCI=',
+    x509: { enrollmentGroupId: 'bench-group-1' },
+  },
+});
+const challenge = JSON.stringify({
+  message: 'Authorization required, resend request using supplied key',
+  authenticationKey: options.authenticationKey,
+  unencryptedAuthenticationKey: null,
+  keyName: 'registration',
+});
+const requestId = systemRandom.uuid();
+
+function answer(request: WebRequest): WebReply {
+  const own = { ...headers, 'x-ms-request-id': requestId };
+  if (request.method === 'GET') return { status: 200, headers: own, body: assigned };
+  if (options.authenticationKey !== undefined && request.header('authorization') === undefined) {
+    return { status: 401, headers: own, body: challenge };
+  }
+  return { status: 202, headers: { ...own, 'retry-after': '3', location: request.path }, body: assigning };
+}
+
+const place = { host: options.host, port: 0, credential: options.credential };
+const refuse = (): WebReply => ({ status: 400, headers, body: '' });
+const https = must(await listenHttps({ ...place, maxBodyBytes: 512 * 1_024, log: silentLog, answer, refuse }));
+const bare = must(await listenTls({ ...place, accept: (socket) => void socket.write('1') }));
+process.send?.({ https: https.port, bare: bare.port } satisfies ConstantReady);
+process.on('disconnect', () => process.exit(0));
