@@ -8,6 +8,7 @@ import type { Failed, Result } from '../base/result.ts';
 import { hasKeyUsage } from './authority.ts';
 import { isSelfIssued, readCertificate } from './certificate.ts';
 import type { Certificate } from './certificate.ts';
+import type { CertificateReader } from './certificate-reader.ts';
 import { x509Fault } from './faults.ts';
 import { ExtendedKeyUsage, KeyUsageFlags } from './peculiar.ts';
 import { isStrongSignature, signatureHolds } from './signature.ts';
@@ -33,6 +34,8 @@ export interface ChainQuestion {
   readonly nowMs: number;
   /** `authority` when the leaf asked about is itself a CA certificate, as of a signer. */
   readonly leafIs?: 'device' | 'authority' | 'endorsement-key';
+  /** One that remembers, for whoever asks about many leaves of the same issuers. */
+  readonly read?: CertificateReader;
 }
 
 export interface ChainAnswer {
@@ -51,11 +54,12 @@ export function validateChain(question: ChainQuestion): Result<ChainAnswer> {
   if (question.presented.length > maxPresented) {
     return failed(x509Fault('chain-too-many', { limit: maxPresented }));
   }
-  const leaf = readCertificate(question.leaf);
+  const { read = readCertificate } = question;
+  const leaf = read(question.leaf);
   if (!leaf.ok) return leaf;
-  const anchors = readAll(question.anchors);
+  const anchors = readAll(question.anchors, read);
   if (!anchors.ok) return anchors;
-  const presented = readAll(question.presented);
+  const presented = readAll(question.presented, read);
   if (!presented.ok) return presented;
   const candidates = withoutRepeats([...anchors.value, ...presented.value]);
   const judged = judgeLeaf(leaf.value, question);
@@ -65,10 +69,10 @@ export function validateChain(question: ChainQuestion): Result<ChainAnswer> {
   return path.ok ? ok({ path: path.value.map((certificate) => certificate.der) }) : path;
 }
 
-function readAll(items: readonly CertificateDer[]): Result<readonly Certificate[]> {
+function readAll(items: readonly CertificateDer[], readOne: CertificateReader): Result<readonly Certificate[]> {
   const certificates: Certificate[] = [];
   for (const item of items) {
-    const read = readCertificate(item);
+    const read = readOne(item);
     if (!read.ok) return read;
     certificates.push(read.value);
   }

@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../../lib/base/clock.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
-import { readCertificate, type Certificate } from '../../lib/x509/certificate.ts';
+import type { CertificateReader } from '../../lib/x509/certificate-reader.ts';
+import type { Certificate } from '../../lib/x509/certificate.ts';
 import { validateChain } from '../../lib/x509/chain.ts';
 import { heldCertificates, thumbprintOf, weaknessOf } from './attestation-form.ts';
 import { refused, type Attested, type DeviceClaim } from './claim.ts';
@@ -13,13 +14,14 @@ import { keyOf, type Attestation, type Enrollment } from './records.ts';
 export interface CertificateProofParts {
   readonly store: Store;
   readonly clock: Clock;
+  readonly readCertificate: CertificateReader;
 }
 
 /** dps-wire 5.1: the registration id is the leaf's common name. */
-function leafOf(claim: DeviceClaim): Result<Certificate, ServiceFault> {
+function leafOf(parts: CertificateProofParts, claim: DeviceClaim): Result<Certificate, ServiceFault> {
   const [der] = claim.certificates;
   if (der === undefined) return refused('Unauthorized');
-  const leaf = readCertificate(der);
+  const leaf = parts.readCertificate(der);
   if (!leaf.ok) return refused('Invalid certificate');
   const [name, ...more] = leaf.value.commonNames;
   if (name === undefined || more.length > 0 || keyOf(name) !== keyOf(claim.registrationId)) {
@@ -34,7 +36,7 @@ export async function attestByCertificate(
   claim: DeviceClaim,
   enrollment: Enrollment,
 ): Promise<Result<Attested, ServiceFault>> {
-  const leaf = leafOf(claim);
+  const leaf = leafOf(parts, claim);
   if (!leaf.ok) return leaf;
   const held =
     enrollment.attestation.type === 'caReferences'
@@ -76,9 +78,9 @@ export async function attestByGroup(
   parts: CertificateProofParts,
   claim: DeviceClaim,
 ): Promise<Result<Attested, ServiceFault>> {
-  const leaf = leafOf(claim);
+  const leaf = leafOf(parts, claim);
   if (!leaf.ok) return leaf;
-  const groups = await parts.store.groupsBySubject(namesAbove(leaf.value, claim));
+  const groups = await parts.store.groupsBySubject(namesAbove(parts, leaf.value, claim));
   if (!groups.ok) return groups;
   if (groups.value.length === 0) return refused('Invalid certificate (no enrollment)');
   const groupOf = new Map<string, Enrollment>();
@@ -102,10 +104,10 @@ export async function attestByGroup(
 }
 
 /** The hashed subjects of what may have issued the leaf, or what is above it. */
-function namesAbove(leaf: Certificate, claim: DeviceClaim): readonly string[] {
+function namesAbove(parts: CertificateProofParts, leaf: Certificate, claim: DeviceClaim): readonly string[] {
   const subjects = [leaf.issuerDer];
   for (const der of claim.certificates.slice(1)) {
-    const read = readCertificate(der);
+    const read = parts.readCertificate(der);
     if (read.ok) subjects.push(read.value.issuerDer, read.value.subjectDer);
   }
   return [...new Set(subjects.map(subjectHash))];
@@ -126,7 +128,8 @@ function reachedAnchor(
   anchors: readonly Uint8Array[],
 ): Result<Uint8Array, ServiceFault> {
   const presented = claim.certificates.slice(1);
-  const chain = validateChain({ leaf: leaf.der, presented, anchors, nowMs: parts.clock.nowMs() });
+  const { clock, readCertificate: read } = parts;
+  const chain = validateChain({ leaf: leaf.der, presented, anchors, nowMs: clock.nowMs(), read });
   const anchor = chain.ok ? chain.value.path.at(-1) : undefined;
   if (anchor !== undefined) return ok(anchor);
   return refused(`Invalid certificate (${chain.ok ? 'no path' : chain.fault.code})`);

@@ -5,6 +5,7 @@ import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { toBase64, utf8 } from '../../lib/base/bytes.ts';
 import { registrationId as registrationIdShape, wireTime } from '../../lib/dps/wire.ts';
+import { createCertificateReader } from '../../lib/x509/certificate-reader.ts';
 import { attest } from './attestation.ts';
 import type { DeviceClaim, Proven } from './claim.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
@@ -63,7 +64,11 @@ export interface RegistrationDesk {
   remove(registrationId: string, condition: Precondition): Promise<Result<void, ServiceFault>>;
 }
 
-export function createRegistrationDesk(parts: RegistrationDeskParts): RegistrationDesk {
+// The issuers of the lines at work, and the leaves that are looked at more than once in one registration: 5 MB at the most.
+const maxCertificatesRead = 256;
+
+export function createRegistrationDesk(given: RegistrationDeskParts): RegistrationDesk {
+  const parts = { ...given, readCertificate: createCertificateReader(maxCertificatesRead) };
   const { store } = parts;
   return {
     async admit(claim) {
