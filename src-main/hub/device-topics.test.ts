@@ -1,5 +1,19 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { deviceOfUserName, maySubscribeTo, modelOfUserName, parsePublish, twinResponseTopic } from './device-topics.ts';
+import type { CloudMessage } from './cloud-message.ts';
+import {
+  cloudMessageTopic,
+  deviceOfUserName,
+  maySubscribeTo,
+  modelOfUserName,
+  parsePublish,
+  twinResponseTopic,
+} from './device-topics.ts';
+
+const emptyMessage: CloudMessage = {
+  ...{ sequence: 1, messageId: 'm', ack: 'none', enqueuedMs: 0, expiresMs: undefined, deliveryCount: 1 },
+  ...{ system: {}, properties: {}, payload: new Uint8Array() },
+};
 
 describe('what a device publishes', () => {
   it.each([
@@ -45,6 +59,51 @@ describe('what a device subscribes to', () => {
     for (const filter of ['#', '+/x', 'devices/#', 'devices/d-2/messages/devicebound/#', '$SYS/#', '$iothub/#']) {
       expect(maySubscribeTo('d-1', filter)).toBe(false);
     }
+  });
+});
+
+describe('a message to a device', () => {
+  const text = fc.string({ unit: 'binary', maxLength: 20 }).map((each) => each.toWellFormed());
+  const name = fc.stringMatching(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,20}$/);
+
+  it('carries its properties so that the same bag is read back as they are', () => {
+    fc.assert(
+      fc.property(fc.dictionary(name, text), text, text, (properties, messageId, correlationId) => {
+        const system = { correlationId };
+        const message = { ...emptyMessage, messageId, system, properties };
+        const bag = cloudMessageTopic('d-1', message).replace('/devicebound/', '/events/');
+        expect(parsePublish('d-1', bag)).toEqual({ to: 'telemetry', system: { messageId, correlationId }, properties });
+      }),
+    );
+  });
+
+  it('keeps the device’s id from being a wildcard', () => {
+    expect(cloudMessageTopic('a+b#c%d', emptyMessage)).toBe('devices/a%2Bb%23c%25d/messages/devicebound/%24.mid=m');
+  });
+});
+
+describe('what a stranger publishes', () => {
+  it('is taken or refused, and never throws', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom('devices/d-1/messages/events/', '$iothub/methods/res/', '$iothub/twin/GET/?'),
+        fc.string(),
+        (start, rest) => {
+          const parsed = parsePublish('d-1', start + rest);
+          expect(parsed === undefined || typeof parsed.to === 'string').toBe(true);
+        },
+      ),
+    );
+  });
+
+  it.each([
+    ['$iothub/methods/res/200/?$rid=ab12', { to: 'method-answer', requestId: 'ab12', status: 200 }],
+    ['$iothub/methods/res/-1/?$rid=ab12', { to: 'method-answer', requestId: 'ab12', status: -1 }],
+    ['$iothub/methods/res/200/', undefined],
+    ['$iothub/methods/res/two/?$rid=1', undefined],
+    ['$iothub/methods/POST/reboot/?$rid=1', undefined],
+  ])('%s is %j', (topic, expected) => {
+    expect(parsePublish('d-1', topic)).toEqual(expected);
   });
 });
 

@@ -12,10 +12,12 @@ import { must } from '../../src-main/lib/base/result.ts';
 import { parseConnectionString } from '../../src-main/lib/dps/connection-string.ts';
 import { createSasToken, keySigner } from '../../src-main/lib/dps/sas.ts';
 
+const transports = { mqtt: deviceMqtt.Mqtt, 'mqtt-ws': deviceMqtt.MqttWs, http: deviceHttp.Http } as const;
+
 interface Job {
   readonly hostName: string;
   readonly connectionString: string;
-  readonly transport: 'mqtt' | 'http';
+  readonly transport: keyof typeof transports;
   readonly deviceId: string;
   /** Killed in the middle; whoever runs it brings it back. */
   readonly hubPid?: number;
@@ -82,7 +84,7 @@ function messagesOf(client: HubClient, how: () => 'complete' | 'abandon' | 'reje
 
 function clientOf(key: string): HubClient {
   const text = `HostName=${hostName};DeviceId=${deviceId};SharedAccessKey=${key}`;
-  return device.Client.fromConnectionString(text, job.transport === 'mqtt' ? deviceMqtt.Mqtt : deviceHttp.Http);
+  return device.Client.fromConnectionString(text, transports[job.transport]);
 }
 
 async function invoke(payload: unknown): Promise<unknown> {
@@ -184,7 +186,7 @@ async function overHttps(key: string): Promise<unknown> {
 
 const made = (await registry.create({ deviceId })).responseBody;
 const primaryKey = made.authentication?.symmetricKey?.primaryKey ?? '';
-const witness = job.transport === 'mqtt' ? await overMqtt(primaryKey) : await overHttps(primaryKey);
+const witness = job.transport === 'http' ? await overHttps(primaryKey) : await overMqtt(primaryKey);
 process.stdout.write(JSON.stringify(witness));
 // the SDKs keep idle connections open
 process.exit(0);

@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => bench.close());
 
-function job(deviceId: string, transport: 'mqtt' | 'http') {
+function job(deviceId: string, transport: 'mqtt' | 'mqtt-ws' | 'http') {
   const { hostName, connectionString } = bench.ready.hubs[0]!;
   return { hostName, connectionString, deviceId, transport };
 }
@@ -38,11 +38,12 @@ async function hubCall(...[call]: Parameters<SignedCaller['call']>): Promise<unk
   return json;
 }
 
+const message = (n: number): object => ({ text: `message-${n}`, messageId: `id-message-${n}`, kind: 'greeting' });
+
 describe('unmodified azure-iot-device', () => {
   it('lives on a hub over MQTT: telemetry, twin, methods and messages, also after it was kicked and the hub was killed', async () => {
     await hubCall({ method: 'PUT', path: '/devices/asleep', json: { deviceId: 'asleep' } });
     await hubCall({ method: 'POST', path: '/devices/asleep/messages/devicebound', json: { wake: 'up' } });
-    const message = (n: number): object => ({ text: `message-${n}`, messageId: `id-message-${n}`, kind: 'greeting' });
     expect(await bench.client(deviceClient, { ...job('by-mqtt', 'mqtt'), hubPid: hubPid() })).toEqual({
       answers: [1, 2, 4].map((n) => ({ status: 201, payload: { echo: { n } } })),
       messages: [1, 2, 3, 4].map(message),
@@ -53,10 +54,18 @@ describe('unmodified azure-iot-device', () => {
     expect(asleep).toMatchObject({ cloudToDeviceMessageCount: 1 });
   });
 
+  it('lives on a hub over MQTT within WebSockets, also after it was kicked', async () => {
+    expect(await bench.client(deviceClient, job('by-mqtt-ws', 'mqtt-ws'))).toEqual({
+      answers: [1, 2].map((n) => ({ status: 201, payload: { echo: { n } } })),
+      messages: [1, 2].map(message),
+      desired: [1, 2],
+    });
+  });
+
   it('lives on a hub over HTTPS: telemetry one by one and in a batch, messages completed, abandoned and rejected', async () => {
-    const message = (text: string): object => ({ text, messageId: `id-${text}`, kind: 'greeting' });
+    const greeting = (text: string): object => ({ text, messageId: `id-${text}`, kind: 'greeting' });
     expect(await bench.client(deviceClient, job('by-http', 'http'))).toEqual({
-      messages: ['first', 'second', 'first'].map(message),
+      messages: ['first', 'second', 'first'].map(greeting),
     });
     expect(await hubCall({ method: 'GET', path: '/benchline/v1/devices/by-http/messages' })).toMatchObject([
       { payload: '{"t":21}', properties: { kind: 'hello world' }, systemProperties: { messageId: 'm1' } },
