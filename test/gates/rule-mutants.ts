@@ -78,8 +78,8 @@ export const ruleMutants: readonly RuleMutant[] = [
   {
     rule: 9,
     file: 'lib/dps/sas.ts',
-    find: 'utf8(`${token.rawResource}\\n${token.expiresAtS}`)',
-    replace: 'utf8(`${encodeURIComponent(token.resource)}\\n${token.expiresAtS}`)',
+    find: 'utf8(`${rawResource}\\n${expiry}`)',
+    replace: 'utf8(`${encodeURIComponent(resource)}\\n${expiry}`)',
   },
   {
     rule: 9,

@@ -72,9 +72,9 @@ export async function openRuleBed(options: RuleBedOptions = {}) {
   const [address, hubAddress] = [`${block.base}.1`, `${block.base}.11`];
   const tlsFolder = join(folder, 'tls');
   await prepareTls(tlsFolder);
-  const hub = await openHub(join(folder, 'hubs.sqlite'), tlsFolder, hubAddress);
-  const clock = shiftedClock();
   const errors: string[] = [];
+  const hub = await openHub({ file: join(folder, 'hubs.sqlite'), tlsFolder, address: hubAddress, errors });
+  const clock = shiftedClock();
   const place = ['--listen', address, '--host-name', serviceName, '--https', '0', '--mqtts', '0', '--amqps', '0'];
   const files = ['--data', join(folder, 'service'), '--tls-dir', tlsFolder, '--ready-file', join(folder, 'ready.json')];
   const more = ['--tls-key', options.serverKey ?? 'p256', '--link-hub', hub.connectionString];
@@ -98,8 +98,8 @@ export async function openRuleBed(options: RuleBedOptions = {}) {
     caPem,
     clock,
     client,
-    hubAddress,
-    /** What the service has told of as errors of its own: nothing that a stranger sends may be one. */
+    hub: { address: hubAddress, ports: hub.ports, registry: hub.connection },
+    /** What the service and its hub have told of as errors of its own: nothing that a stranger sends may be one. */
     errors,
     ask: (request: RuleRequest) => ask(peer, request),
     /** On one of a few connections that stay: for many requests without a certificate. */
@@ -142,26 +142,31 @@ async function prepareTls(folder: string): Promise<void> {
   writeFileSync(join(folder, 'ca-key.pem'), text, { mode: 0o600 });
 }
 
-async function openHub(file: string, tlsFolder: string, address: string) {
+interface HubPlace {
+  readonly file: string;
+  readonly tlsFolder: string;
+  readonly address: string;
+  readonly errors: string[];
+}
+
+async function openHub({ file, tlsFolder, address, errors }: HubPlace) {
   const authority = must(await loadOrCreateTlsAuthority(tlsFolder, parts));
   const database = must(openHubDatabase(file));
   const fresh = { primaryKey: toBase64(systemRandom.bytes(32)), secondaryKey: toBase64(systemRandom.bytes(32)) };
   const keys = must(database.keys(1, () => fresh));
+  const log = listening(errors);
   const stores = { store: database.devices(1), cloudMessageStore: database.cloudMessages(1) };
-  const hub = await createHub({ ...parts, ...stores, hostName: address, keys });
+  const hub = await createHub({ ...parts, log, ...stores, hostName: address, keys });
   const place = { number: 1, address, hostName: address };
   const ports = { https: 0, mqtts: 0, amqps: 0 };
-  const doors = must(await openDoors({ place, ports, authority, tlsKey: 'p256', log: silentLog, hubFor: () => hub }));
-  const [https] = doors;
-  if (https === undefined) throw new Error('a hub has a door');
+  const doors = must(await openDoors({ place, ports, authority, tlsKey: 'p256', log, hubFor: () => hub }));
+  const [https = 0, mqtts = 0, amqps = 0] = doors.map((door) => door.port);
+  const connection = { host: address, port: https, keyName: 'iothubowner', key: keys.primaryKey };
   return {
     caPem: authority.caPem,
-    connectionString: formatConnectionString({
-      host: address,
-      port: https.port,
-      keyName: 'iothubowner',
-      key: keys.primaryKey,
-    }),
+    ports: { https, mqtts, amqps },
+    connection,
+    connectionString: formatConnectionString(connection),
     async close() {
       await Promise.all(doors.map((door) => door.close()));
       await hub.close();
