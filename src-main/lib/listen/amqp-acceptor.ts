@@ -200,6 +200,7 @@ function refuseLogin<Who>(acceptor: Acceptor<Who>, connection: Connection<Who>):
   const view = { peer: connection.peer, close: () => undefined };
   const engine = createAmqpEngine({
     limits: acceptor.limits,
+    log: acceptor.log,
     wire: connection.wire,
     connected: () => ({ view, handlers: noHandlers }),
   });
@@ -219,6 +220,7 @@ function startEngine<Who>(acceptor: Acceptor<Who>, connection: Connection<Who>, 
   const { peer, stream } = connection;
   const engine = createAmqpEngine({
     limits: acceptor.limits,
+    log: acceptor.log,
     wire: connection.wire,
     connected(close) {
       const view = { peer, close };

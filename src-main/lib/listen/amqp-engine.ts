@@ -1,5 +1,6 @@
 /** The owner of rhea: one connection after its login, from frames to links and messages and back. */
 import { EventEmitter } from 'node:events';
+import type { Log } from '../base/log.ts';
 import type {
   AmqpConnection,
   AmqpDelivery,
@@ -46,6 +47,8 @@ interface Engine {
   readonly limits: EngineLimits;
   readonly connection: RheaConnection;
   readonly handlers: AmqpHandlers;
+  /** Of the message that is being handed on. */
+  readonly ids: () => Ids;
   readonly links: WeakMap<RheaLink, Link>;
   readonly outcomes: WeakMap<RheaDelivery, (outcome: AmqpOutcome) => void>;
   readonly view: AmqpConnection;
@@ -61,11 +64,12 @@ interface Link {
 
 export interface EngineParts {
   readonly limits: EngineLimits;
+  readonly log: Log;
   readonly wire: Pick<AmqpWire, 'write' | 'end'>;
   readonly connected: (close: (error?: AmqpError) => void) => { readonly view: AmqpConnection; readonly handlers: AmqpHandlers }; // prettier-ignore
 }
 
-export function createAmqpEngine({ limits, wire, connected }: EngineParts): AmqpEngine {
+export function createAmqpEngine({ limits, log, wire, connected }: EngineParts): AmqpEngine {
   const connection = container.create_connection(optionsFor(limits));
   const socket = Object.assign(new EventEmitter(), {
     write: (bytes: Buffer) => wire.write(bytes),
@@ -79,16 +83,24 @@ export function createAmqpEngine({ limits, wire, connected }: EngineParts): Amqp
     if (!isReady) early ??= { error };
     else if (!engine.isEnding) closeWith(engine, wire, error);
   };
+  const guard = createAmqpGuard(limits, viewOf(connection));
   const engine: Engine = {
     limits,
     connection,
+    ids: () => guard.ids,
     ...connected(close),
     links: new WeakMap(),
     outcomes: new WeakMap(),
     isEnding: false,
   };
-  const guard = createAmqpGuard(limits, viewOf(connection));
-  listen(engine, () => guard.ids, close);
+  engines.set(connection, engine);
+  for (const event of ['protocol_error', 'error']) {
+    connection.on(event, (error: Error) => {
+      // what the guard has let through, or a bug of ours
+      log.warn('amqp-connection-failed', { reason: error.message });
+      close({ condition: 'amqp:decode-error', description: 'What came cannot be understood.' });
+    });
+  }
   connection.accept(socket);
   isReady = true;
   if (early !== undefined) close(early.error);
@@ -101,9 +113,6 @@ export function createAmqpEngine({ limits, wire, connected }: EngineParts): Amqp
         return;
       }
       socket.emit('data', bytes);
-      // The engine writes messages and dispositions before attaches of the same turn: for a client that sends all at
-      // once (rule 22) each frame is answered before the next one is read.
-      connection._process();
     },
     close,
     ended() {
@@ -163,66 +172,59 @@ function viewOf(connection: RheaConnection): EngineView {
 
 type Ids = ReturnType<typeof createAmqpGuard>['ids'];
 
-function listen(engine: Engine, ids: () => Ids, close: (error: AmqpError) => void): void {
-  const { connection, handlers, links, outcomes } = engine;
-  const on = (event: string, hear: (context: RheaContext) => void): void => void connection.on(event, hear);
-  for (const event of ['receiver_open', 'sender_open']) on(event, (context) => attached(engine, linkOf(context)));
-  for (const event of ['receiver_close', 'sender_close']) {
-    on(event, (context) => detached(engine, linkOf(context)));
-  }
-  on('message', (context) => {
-    const link = context.receiver && links.get(context.receiver);
-    // a link that was refused has no credit; one that is being detached may still be sent on
-    if (link !== undefined) received(engine, link, context, ids());
+// One set of listeners for all connections: the events of each come up to the container, with their connection.
+const engines = new WeakMap<RheaConnection, Engine>();
+
+function on(event: string, hear: (engine: Engine, context: RheaContext) => void): void {
+  container.on(event, (context: RheaContext) => {
+    const engine = engines.get(context.connection);
+    if (engine !== undefined) hear(engine, context);
   });
-  for (const event of ['sendable', 'sender_draining']) {
-    on(event, ({ sender }) => {
-      const link = sender && links.get(sender);
-      if (link !== undefined) handlers.sendable(link.view);
-      if (event === 'sender_draining') sender?.set_drained(true);
-    });
-  }
-  for (const outcome of ['accepted', 'rejected', 'released'] as const) {
-    on(outcome, ({ sender, delivery }) => {
-      if (delivery === undefined) return;
-      // section 2.6.12: a receiver that settles second waits for our settlement, and says nothing after it
-      if (sender?.remote.attach.rcv_settle_mode === 1 && !delivery.remote_settled) {
-        delivery.update(true);
-        delivery.remote_settled = true;
-      }
-      decided(outcomes, delivery, outcome);
-    });
-  }
-  // settled without a word: nothing says that it was taken
-  on('settled', ({ sender, delivery }) => {
-    if (sender !== undefined && delivery !== undefined) decided(outcomes, delivery, 'released');
-  });
-  // an end of the session is the end of its links, and the engine names none of them
-  on('session_close', ({ session }) => {
-    for (const link of Object.values(session?.links ?? {})) detached(engine, link);
-  });
-  on('connection_open', () => {
-    const { open } = connection.remote;
-    const wanted = open?.idle_time_out ?? 0;
-    if (open !== undefined && wanted > 0) open.idle_time_out = Math.min(Math.max(wanted, idleBounds.minMs), idleBounds.maxMs); // prettier-ignore
-  });
-  for (const event of ['protocol_error', 'error']) {
-    on(event, () => close({ condition: 'amqp:decode-error', description: 'What came cannot be understood.' }));
-  }
-  // heard, so that the engine neither prints them nor throws
-  for (const event of quietEvents) on(event, () => undefined);
 }
 
-const quietEvents = [
-  'session_open',
-  'session_error',
-  'receiver_error',
-  'sender_error',
-  'connection_close',
-  'connection_error',
-  'disconnected',
-  'modified',
-];
+for (const event of ['receiver_open', 'sender_open']) on(event, (engine, context) => attached(engine, linkOf(context)));
+for (const event of ['receiver_close', 'sender_close']) {
+  on(event, (engine, context) => detached(engine, linkOf(context)));
+}
+on('message', (engine, context) => {
+  const link = context.receiver && engine.links.get(context.receiver);
+  // a link that was refused has no credit; one that is being detached may still be sent on
+  if (link !== undefined) received(engine, link, context);
+});
+for (const event of ['sendable', 'sender_draining']) {
+  on(event, ({ links, handlers }, { sender }) => {
+    const link = sender && links.get(sender);
+    if (link !== undefined) handlers.sendable(link.view);
+    if (event === 'sender_draining') sender?.set_drained(true);
+  });
+}
+for (const outcome of ['accepted', 'rejected', 'released'] as const) {
+  on(outcome, ({ outcomes }, { sender, delivery }) => {
+    if (delivery === undefined) return;
+    // section 2.6.12: a receiver that settles second waits for our settlement, and says nothing after it
+    if (sender?.remote.attach.rcv_settle_mode === 1 && !delivery.remote_settled) {
+      delivery.update(true);
+      delivery.remote_settled = true;
+    }
+    decided(outcomes, delivery, outcome);
+  });
+}
+// settled without a word: nothing says that it was taken
+on('settled', ({ outcomes }, { sender, delivery }) => {
+  if (sender !== undefined && delivery !== undefined) decided(outcomes, delivery, 'released');
+});
+// an end of the session is the end of its links, and the engine names none of them
+on('session_close', (engine, { session }) => {
+  for (const link of Object.values(session?.links ?? {})) detached(engine, link);
+});
+on('connection_open', ({ connection }) => {
+  const { open } = connection.remote;
+  const wanted = open?.idle_time_out ?? 0;
+  if (open !== undefined && wanted > 0) open.idle_time_out = Math.min(Math.max(wanted, idleBounds.minMs), idleBounds.maxMs); // prettier-ignore
+});
+// heard, so that the engine neither prints them nor throws
+const quietEvents = ['session_error', 'receiver_error', 'sender_error', 'connection_close', 'connection_error', 'disconnected']; // prettier-ignore
+for (const event of quietEvents) container.on(event, () => undefined);
 
 function decided(outcomes: Engine['outcomes'], delivery: RheaDelivery, outcome: AmqpOutcome): void {
   const hear = outcomes.get(delivery);
@@ -233,11 +235,11 @@ function decided(outcomes: Engine['outcomes'], delivery: RheaDelivery, outcome: 
 // The format of a message whose data sections are messages: C sends its telemetry so.
 const batchFormat = 0x80013700;
 
-function received(engine: Engine, link: Link, { delivery, message, format }: RheaContext, ids: Ids): void {
+function received(engine: Engine, link: Link, { delivery, message, format }: RheaContext): void {
   if (delivery === undefined || message === undefined) return;
   const settle = deliveryOf(engine, link, delivery);
   if (!(message instanceof Uint8Array)) {
-    engine.handlers.received(link.view, messageFrom(message, ids), settle);
+    engine.handlers.received(link.view, messageFrom(message, engine.ids()), settle);
     return;
   }
   const batch = format === batchFormat ? readBatch(message) : undefined;
@@ -258,6 +260,13 @@ function linkOf({ receiver, sender }: RheaContext): RheaLink {
 }
 
 function attached(engine: Engine, rhea: RheaLink): void {
+  answerAttach(engine, rhea);
+  // The engine writes messages and dispositions before attaches of the same turn: for a client that sends all at once
+  // (rule 22) the attach is answered before the next frame is read.
+  engine.connection._process();
+}
+
+function answerAttach(engine: Engine, rhea: RheaLink): void {
   const { handlers, links, limits } = engine;
   const link: Link = { rhea, view: linkView(engine, rhea), owed: 0 };
   links.set(rhea, link);

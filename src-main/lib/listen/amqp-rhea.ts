@@ -74,6 +74,7 @@ export interface RheaConnection extends EventEmitter {
 }
 
 export interface RheaContext {
+  readonly connection: RheaConnection;
   readonly receiver?: RheaLink;
   readonly sender?: RheaLink;
   readonly session?: RheaSession;
