@@ -32,19 +32,19 @@ interface Caller {
   readonly tls: TlsPeer;
   /** Undefined until it is let in. */
   claim: DeviceClaim | undefined;
-  /** Let in to be told why it cannot register, and for no longer (dps-wire 13 item 20). */
-  isStranger: boolean;
+  /** False for one that is let in by its certificate and has not been judged yet: it may be here to be told no. */
+  isProven: boolean;
   /** Requests that are being worked on. */
   busy: number;
-  cancelEnd: (() => void) | undefined;
+  cancelLook: (() => void) | undefined;
 }
 
 /** dps-wire 8.4: 96 kB of message, and its topic. */
 export const maxPacketBytes = 131_072;
 // SDKs have one request under way; what pipelines more than this is none.
 const maxBusy = 8;
-// SDKs ask within seconds; who is not enrolled needs no longer to hear it.
-const strangerStayMs = 30_000;
+// SDKs ask within seconds and are judged by it; one that is still unproven then is judged without being asked.
+const unprovenStayMs = 30_000;
 
 export async function createDeviceWire(parts: DeviceWireParts): Promise<DeviceWire> {
   const broker: MqttBroker<Caller> = await createMqttBroker<Caller>(
@@ -54,7 +54,7 @@ export async function createDeviceWire(parts: DeviceWireParts): Promise<DeviceWi
   );
   return {
     accept(stream, tls) {
-      broker.handle(stream, { tls, claim: undefined, isStranger: false, busy: 0, cancelEnd: undefined });
+      broker.handle(stream, { tls, claim: undefined, isProven: true, busy: 0, cancelLook: undefined });
     },
     close: () => broker.close(),
   };
@@ -65,13 +65,11 @@ function hooksOf(parts: DeviceWireParts, isConnected: (clientId: string) => bool
     connecting: (connect) => letIn(parts, connect, isConnected),
     connected(connection) {
       const { peer } = connection;
-      if (!peer.isStranger) return;
-      peer.cancelEnd = parts.clock.after(strangerStayMs, () => {
-        connection.close();
-      });
+      if (peer.isProven) return;
+      peer.cancelLook = parts.clock.after(unprovenStayMs, () => void closeStranger(parts, connection));
     },
     disconnected({ peer }) {
-      peer.cancelEnd?.();
+      peer.cancelLook?.();
     },
     // Unknown topics and QoS 2 end the connection (dps-wire 13 item 18).
     mayPublish({ peer }, { topic, qos }) {
@@ -107,17 +105,23 @@ async function letIn(
     certificates: peer.tls.certificates,
     source: peer.tls.remoteAddress,
   };
-  const refusal = await refusalOf(parts, claim);
+  // The handshake has proven its key. Whether an enrollment knows it is judged when it asks, once, and told in an answer
+  // (dps-wire 13 item 20). One that has proven nothing more must not end the connection of one that has.
+  peer.isProven = claim.authorization !== undefined || claim.certificates.length === 0 || isConnected(clientId);
+  const refusal = peer.isProven ? await refusalOf(parts, claim) : undefined;
   if (refusal !== undefined) {
     parts.log.warn('mqtt-device-refused', { registrationId: clientId, code: refusal.code, reason: refusal.say });
-    const decision = decisionOf(refusal);
-    const bringsCertificate = claim.authorization === undefined && claim.certificates.length > 0;
-    // One that has proven nothing must not end the connection of one that has.
-    if (decision.is !== 'not-authorized' || !bringsCertificate || isConnected(clientId)) return decision;
-    peer.isStranger = true;
+    return decisionOf(refusal);
   }
   peer.claim = claim;
   return { is: 'accepted' };
+}
+
+async function closeStranger(parts: DeviceWireParts, connection: MqttConnection<Caller>): Promise<void> {
+  const { peer } = connection;
+  if (peer.isProven || peer.claim === undefined) return;
+  if ((await refusalOf(parts, peer.claim)) === undefined) peer.isProven = true;
+  else connection.close();
 }
 
 async function refusalOf(parts: DeviceWireParts, claim: DeviceClaim): Promise<ServiceFault | undefined> {
@@ -159,6 +163,7 @@ async function serve(parts: DeviceWireParts, connection: MqttConnection<Caller>,
   const { peer } = connection;
   const answer = await answerTo(parts, peer.claim, asked);
   peer.busy -= 1;
+  peer.isProven ||= answer.status < 300;
   // Nothing comes unasked: not to one that does not listen for it either.
   if (!connection.filters.has(responseFilter)) return;
   const { status, json } = answer;
