@@ -4,11 +4,12 @@ import { parseArgs } from 'node:util';
 import { systemRandom } from '../../src-main/lib/base/host.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
+import { kills } from './kills.soak.ts';
 import { parsers } from './parsers.soak.ts';
 import { wires } from './wires.soak.ts';
 import { runSoak, table, type Soak, type SoakOutcome } from './runner.ts';
 
-const soaks: readonly Soak[] = [parsers, wires];
+const soaks: readonly Soak[] = [parsers, wires, kills];
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
