@@ -100,6 +100,17 @@ describe('a direct method over MQTT', () => {
     expect(statuses).toEqual([...Array.from({ length: 16 }, () => 200), 429]);
   });
 
+  it('does not hold up the stop of its hub, however long its caller would wait', async () => {
+    await devices.create('waited-for');
+    const calls = Array.from({ length: 17 }, () => invoke('waited-for', { connectTimeoutInSeconds: 300 }));
+    const ends = Promise.allSettled(calls);
+    // one is refused once the other sixteen are open
+    expect(await Promise.race(calls)).toMatchObject({ status: 429 });
+    await bench.restart();
+    const codes = (await ends).map((end) => end.status === 'rejected' && (end.reason as { code: string }).code);
+    expect(codes.filter((code) => code === 'ECONNRESET')).toHaveLength(16);
+  });
+
   it.each([
     ['no name', { methodName: '' }],
     ['a name that is no level of a topic', { methodName: 'a/b' }],
@@ -155,6 +166,36 @@ describe('a message to a device over MQTT', () => {
     });
     await all;
     expect(heard).toEqual(['one', 'two', 'three']);
+  });
+
+  it('goes by QoS 0 to a device that asked so, and is done when it is sent', async () => {
+    const key = await devices.create('casual');
+    const client = await devices.connectByKey('casual', key);
+    await client.subscribeAsync('devices/casual/messages/devicebound/#', { qos: 0 });
+    const heard: string[] = [];
+    const both = new Promise<void>((resolve) => {
+      client.on('message', (_topic, payload, { qos }) => {
+        heard.push(`${payload.toString()} by ${qos}`);
+        if (heard.length === 2) resolve();
+      });
+    });
+    for (const text of ['a', 'b']) await enqueue('casual', text);
+    await both;
+    expect(heard).toEqual(['a by 0', 'b by 0']);
+    expect(await devices.identity('casual')).toMatchObject({ cloudToDeviceMessageCount: 0 });
+  });
+
+  it('is not sent to a device that no longer asks for messages', async () => {
+    const key = await devices.create('deaf');
+    const client = await devices.connectByKey('deaf', key);
+    const filter = 'devices/deaf/messages/devicebound/#';
+    await client.subscribeAsync(filter, { qos: 1 });
+    await client.unsubscribeAsync(filter);
+    await enqueue('deaf', 'unheard');
+    expect(await devices.identity('deaf')).toMatchObject({ cloudToDeviceMessageCount: 1 });
+    const heard = nextMessage(client);
+    await client.subscribeAsync(filter, { qos: 1 });
+    expect(await heard).toMatchObject({ text: 'unheard' });
   });
 
   it('comes again to a device that left without acknowledging it', async () => {
