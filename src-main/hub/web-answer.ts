@@ -2,6 +2,7 @@
 import { fromUtf8 } from '../lib/base/bytes.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import { isoTime } from '../lib/base/host.ts';
+import { withoutSlashesAtEnd } from '../lib/base/path.ts';
 import type { Random } from '../lib/base/random.ts';
 import { failed } from '../lib/base/result.ts';
 import type { WebReply, WebRequest } from '../lib/listen/https-server.ts';
@@ -27,7 +28,7 @@ export function routed<Parts>(
   request: WebRequest,
 ): Answered | undefined {
   // the SDKs ask with and without a slash at the end
-  const path = request.path.replace(/\/+$/, '');
+  const path = withoutSlashesAtEnd(request.path);
   for (const [method, pattern, handler] of routes) {
     const match = method === request.method ? pattern.exec(path) : null;
     if (match === null) continue;

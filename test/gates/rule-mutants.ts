@@ -117,7 +117,7 @@ export const ruleMutants: readonly RuleMutant[] = [
     find: "new RegExp(`^${pattern}$`, 'i')",
     replace: 'new RegExp(`^${pattern}$`)',
   },
-  { rule: 14, file: 'service/http/routes.ts', find: "request.path.replace(/\\/+$/, '')", replace: 'request.path' },
+  { rule: 14, file: 'service/http/routes.ts', find: 'withoutSlashesAtEnd(request.path)', replace: 'request.path' },
   {
     rule: 15,
     file: 'lib/x509/authority.ts',

@@ -34,6 +34,9 @@ const spice = [
   '__proto__',
   '-',
   '['.repeat(2_000),
+  '/'.repeat(8_000),
+  ' '.repeat(8_000),
+  '&'.repeat(8_000),
 ];
 const spices = [
   ...spice.map(utf8),

@@ -19,6 +19,9 @@ import { checkCsr, createCsr } from '../../src-main/lib/x509/csr.ts';
 import { generateKey } from '../../src-main/lib/x509/keys.ts';
 import { certificateFromPemOrBase64, certificatesFromPem, toPem } from '../../src-main/lib/x509/pem.ts';
 import { publicKeyFacts } from '../../src-main/lib/x509/public-key.ts';
+import type { WebRequest } from '../../src-main/lib/listen/https-server.ts';
+import { deviceRoutes, type DeviceApiParts } from '../../src-main/service/http/device-api.ts';
+import { findRoute } from '../../src-main/service/http/routes.ts';
 import type { Parser } from './inputs.ts';
 import { wireParsers } from './wire-parsers.ts';
 
@@ -35,6 +38,9 @@ const json = (read: (value: unknown) => unknown) => (bytes: Uint8Array) => {
 export async function listParsers(): Promise<readonly Parser[]> {
   return [...dpsParsers(), ...wireParsers(), ...hubParsers(), ...tpmParsers(), ...(await certificateParsers())];
 }
+
+// Of their handlers nothing is asked here.
+const addresses = deviceRoutes({ retryAfterS: 3 } as DeviceApiParts);
 
 function dpsParsers(): readonly Parser[] {
   const sr = '0ne00ABCDEF%2Fregistrations%2Fdev-01';
@@ -60,6 +66,14 @@ function dpsParsers(): readonly Parser[] {
       inputs: cheap,
       samples: [token, `${token}&skn=registration`].map(utf8),
       read: text(parseSasToken),
+    },
+    {
+      name: 'HTTPS address',
+      inputs: cheap / 2,
+      samples: ['/0ne00ABCDEF/registrations/dev-01/register', '/0ne00ABCDEF/registrations/a%20b/operations/5.0/'].map(
+        utf8,
+      ),
+      read: text((path) => findRoute(addresses, { method: 'PUT', path } as WebRequest)),
     },
     {
       name: 'connection string',

@@ -1,4 +1,5 @@
 /** From a method and a path to a handler: case-insensitive, a slash at the end is passed over (rule 14). */
+import { withoutSlashesAtEnd } from '../../lib/base/path.ts';
 import type { WebReply, WebRequest } from '../../lib/listen/https-server.ts';
 
 export interface RoutedRequest {
@@ -29,7 +30,7 @@ export type Found =
   | { readonly is: 'nothing' };
 
 export function findRoute(routes: readonly Route[], request: WebRequest): Found {
-  const path = request.path.replace(/\/+$/, '');
+  const path = withoutSlashesAtEnd(request.path);
   let isKnown = false;
   for (const candidate of routes) {
     const match = candidate.path.exec(path);
