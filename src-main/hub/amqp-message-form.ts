@@ -69,7 +69,7 @@ export function cloudMessageOut(deviceId: string, message: CloudMessage): AmqpOu
 
 // ---- direct methods
 
-export const methodName = 'IoThub-methodname';
+const methodName = 'IoThub-methodname';
 const methodStatus = 'IoThub-status';
 
 export function methodCallOut({ requestId, methodName: name, payload }: MethodRequest): AmqpOutgoing {

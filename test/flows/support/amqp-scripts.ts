@@ -92,7 +92,7 @@ export interface Reply {
   readonly isOneDataSection: boolean;
 }
 
-export function replyOf(payload: Buffer): Reply {
+function replyOf(payload: Buffer): Reply {
   const message = messages.decode(payload);
   const body = message['body'] as { typecode: number; multiple?: boolean; content: Buffer };
   return {
