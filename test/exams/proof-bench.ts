@@ -23,12 +23,12 @@ import { createSignerDesk } from '../../src-main/service/core/signer-desk.ts';
 import { openSignerFiles } from '../../src-main/service/store/signer-files.ts';
 import { openSqliteStore } from '../../src-main/service/store/sql-store.ts';
 
-export const idScope = '0ne00ABCDEF';
+const idScope = '0ne00ABCDEF';
 /** The key of the vectors in dps-wire 1.7 and 6. */
 export const vectorKey = Uint8Array.from({ length: 32 }, (_, at) => at);
 
 /** Every hub as records: what was put, what its twins hold. */
-export function recordedHubs() {
+function recordedHubs() {
   const devices = new Map<string, HubDevice>();
   const twins = new Map<string, InitialTwin>();
   const at = (hub: { readonly hostName: string }, deviceId: string): string => `${hub.hostName}/${deviceId}`;
