@@ -62,6 +62,22 @@ async function group(): Promise<unknown> {
   return { id: made.enrollmentGroupId, subject: info?.info?.subjectName, gone };
 }
 
+/** Keys that the service makes: told by the PUT and by the attestation mechanism, and kept by a get that is put back. */
+async function symmetric(): Promise<unknown> {
+  const bare = { registrationId: 'crud-key', attestation: { type: 'symmetricKey' } } as unknown as IndividualEnrollment;
+  const made = (await client.createOrUpdateIndividualEnrollment(bare)).responseBody;
+  const got = (await client.getIndividualEnrollment('crud-key')).responseBody;
+  await client.createOrUpdateIndividualEnrollment({ ...got, provisioningStatus: 'disabled' });
+  const revealed = (await client.getIndividualEnrollmentAttestationMechanism('crud-key')).responseBody;
+  const keys = made.attestation.symmetricKey;
+  await client.deleteIndividualEnrollment('crud-key');
+  return {
+    bytes: Buffer.from(keys?.primaryKey ?? '', 'base64').length,
+    isHidden: got.attestation.symmetricKey === undefined,
+    isKept: revealed.symmetricKey?.primaryKey === keys?.primaryKey,
+  };
+}
+
 /** By its callback: the promise form of this call never settles in this SDK (dps-wire section 7.5). */
 function bulk(): Promise<unknown> {
   const enrollments = ['bulk-a', 'bulk-b'].map((registrationId) => byTpm(registrationId));
@@ -73,6 +89,11 @@ function bulk(): Promise<unknown> {
   });
 }
 
-const witness = { bulk: await bulk(), individual: await individual(), group: await group() };
+const witness = {
+  bulk: await bulk(),
+  individual: await individual(),
+  group: await group(),
+  symmetric: await symmetric(),
+};
 process.stdout.write(JSON.stringify(witness));
 process.exit(0);

@@ -97,6 +97,7 @@ describe('the service', () => {
         ids: expect.arrayContaining(['bulk-a', 'bulk-b', 'crud-1']) as string[],
       },
       group: { id: 'crud-line', subject: expect.stringContaining('Outside Intermediate') as string, gone: 'Error' },
+      symmetric: { bytes: 64, isHidden: true, isKept: true },
     });
   });
 });
