@@ -67,20 +67,37 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Two free ports in a row on the loopback: swtpm's control channel is the second. */
+/**
+ * Two free ports in a row on the loopback: swtpm's control channel is the second. Below the range from which the system
+ * gives its own, so that no connection of another test takes one meanwhile.
+ */
 async function freePorts(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
+  for (let port = 20_000 + ((process.pid * 2) % 10_000); port < 32_000; port += 2) {
+    if ((await isFree(port)) && (await isFree(port + 1))) return port;
+  }
+  throw new Error('no two free ports in a row');
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => {
+      resolve(false);
+    });
+    server.listen(port, '127.0.0.1', () => {
+      server.close(() => {
+        resolve(true);
+      });
+    });
+  });
 }
 
 async function until(fact: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 400 && !(await fact()); turn += 1) {
+  for (let turn = 0; turn < 400; turn += 1) {
+    if (await fact()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
+  throw new Error('it did not become so');
 }
 
 describe('swtpm', () => {
