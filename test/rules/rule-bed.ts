@@ -29,19 +29,48 @@ const parts = { clock: systemClock, random: systemRandom, log: silentLog };
 
 export const serviceName = 'dps.rules.test';
 
-/** The system's clock, set forward by `shiftMs`, never back: both its times go along. */
+/** The system's clock, set forward by `shiftMs`, never back: both its times go along, and what falls due meanwhile fires. */
 interface ShiftedClock extends Clock {
   shiftMs: number;
 }
 
+interface ShiftedTimer {
+  readonly dueMs: number;
+  readonly fire: () => void;
+  readonly cancel: () => void;
+}
+
 function shiftedClock(): ShiftedClock {
-  const clock: ShiftedClock = {
-    shiftMs: 0,
-    nowMs: () => systemClock.nowMs() + clock.shiftMs,
-    monotonicMs: () => systemClock.monotonicMs() + clock.shiftMs,
-    after: (ms, fire) => systemClock.after(ms, fire),
+  const timers = new Set<ShiftedTimer>();
+  let shiftMs = 0;
+  const monotonicMs = (): number => systemClock.monotonicMs() + shiftMs;
+  return {
+    get shiftMs() {
+      return shiftMs;
+    },
+    set shiftMs(ms) {
+      shiftMs = ms;
+      for (const timer of [...timers].filter(({ dueMs }) => dueMs <= monotonicMs())) {
+        timer.cancel();
+        timer.fire();
+      }
+    },
+    nowMs: () => systemClock.nowMs() + shiftMs,
+    monotonicMs,
+    after(ms, fire) {
+      const stop = systemClock.after(ms, () => {
+        timers.delete(timer);
+        fire();
+      });
+      const cancel = (): void => {
+        timers.delete(timer);
+        stop();
+      };
+      const timer: ShiftedTimer = { dueMs: monotonicMs() + ms, fire, cancel };
+      timers.add(timer);
+      return cancel;
+    },
   };
-  return clock;
 }
 
 export interface RuleBedOptions {
