@@ -7,7 +7,9 @@ import { systemRandom } from '../../src-main/lib/base/host.ts';
 import { silentLog } from '../../src-main/lib/base/log.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { listenHttps, type WebReply, type WebRequest } from '../../src-main/lib/listen/https-server.ts';
-import { listenTls, type ServerCredential } from '../../src-main/lib/listen/tls-server.ts';
+import { createMqttBroker } from '../../src-main/lib/listen/mqtt-broker.ts';
+import type { MqttHooks } from '../../src-main/lib/listen/mqtt.ts';
+import { listenTls, maxTlsConnections, type ServerCredential } from '../../src-main/lib/listen/tls-server.ts';
 
 export interface ConstantOptions {
   readonly host: string;
@@ -18,6 +20,7 @@ export interface ConstantOptions {
 
 export interface ConstantReady {
   readonly https: number;
+  readonly mqtts: number;
   /** Handshakes alone: one byte, then the client closes. */
   readonly bare: number;
 }
@@ -67,6 +70,33 @@ function answer(request: WebRequest): WebReply {
 const place = { host: options.host, port: 0, credential: options.credential };
 const refuse = (): WebReply => ({ status: 400, headers, body: '' });
 const https = must(await listenHttps({ ...place, maxBodyBytes: 512 * 1_024, log: silentLog, answer, refuse }));
+const hooks: MqttHooks<undefined> = {
+  connecting: () => ({ is: 'accepted' }),
+  connected: () => undefined,
+  disconnected: () => undefined,
+  mayPublish: () => true,
+  published(connection, { topic }) {
+    const isPoll = topic.includes('GET');
+    const [, requestId = ''] = /rid=(\d+)/.exec(topic) ?? [];
+    const where = `$dps/registrations/res/${isPoll ? 200 : 202}/?$rid=${requestId}${isPoll ? '' : '&retry-after=3'}`;
+    connection.send({ topic: where, payload: isPoll ? assignedBytes : assigningBytes, qos: 1 });
+  },
+  maySubscribe: () => true,
+  unsubscribed: () => undefined,
+};
+const assignedBytes = Buffer.from(assigned);
+const assigningBytes = Buffer.from(assigning);
+const broker = await createMqttBroker<undefined>(hooks, {
+  ...{ maxPacketBytes: 131_072, maxConnections: maxTlsConnections, cleanSession: 'always' },
+});
+const mqtts = must(
+  await listenTls({
+    ...place,
+    accept: (stream) => {
+      broker.handle(stream, undefined);
+    },
+  }),
+);
 const bare = must(await listenTls({ ...place, accept: (socket) => void socket.write('1') }));
-process.send?.({ https: https.port, bare: bare.port } satisfies ConstantReady);
+process.send?.({ https: https.port, mqtts: mqtts.port, bare: bare.port } satisfies ConstantReady);
 process.on('disconnect', () => process.exit(0));

@@ -96,3 +96,9 @@ export function symmetricDevices(own: Identities, count: number): readonly LoadD
 
 export const tpmDevices = (count: number): readonly LoadDevice[] =>
   Array.from({ length: count }, (_, at) => ({ registrationId: nameOf('tpm', at) }));
+
+export function keyGroup(enrollmentGroupId: string, groupKey: Buffer) {
+  const key = groupKey.toString('base64');
+  const symmetricKey = { primaryKey: key, secondaryKey: key };
+  return { enrollmentGroupId, attestation: { type: 'symmetricKey' as const, symmetricKey } };
+}

@@ -1,9 +1,7 @@
 /** What the benchmark's programs tell each other: the load generator, the constant server and their starter. */
 
-export const proofs = ['x509-group', 'symmetric-group', 'tpm'] as const;
-export type ServiceProof = (typeof proofs)[number];
-export const protocols = ['https', 'mqtt', 'amqp'] as const;
-export type ServiceProtocol = (typeof protocols)[number];
+export type ServiceProof = 'x509-group' | 'symmetric-group' | 'tpm';
+export type ServiceProtocol = 'https' | 'mqtt';
 
 /** One simulated device: what its proof needs of it. */
 export interface LoadDevice {
@@ -40,6 +38,9 @@ export type LoadOrder =
   | { readonly order: 'run'; readonly atOnce: number }
   /** All of the prepared devices, so many a second, whatever comes back. */
   | { readonly order: 'pace'; readonly perSecond: number }
+  /** MQTT connections that say nothing more, kept until `leave`. */
+  | { readonly order: 'idle' }
+  | { readonly order: 'leave' }
   | { readonly order: 'handshakes'; readonly count: number; readonly atOnce: number };
 
 export interface LoadReport {

@@ -4,10 +4,12 @@ import { systemClock } from '../../src-main/lib/base/host.ts';
 import { nowMs } from './runner.ts';
 import { credentialsFor, type Credentials } from './service-credentials.ts';
 import { registerOverHttps, type Registered } from './service-https-driver.ts';
+import { idleOverMqtt, registerOverMqtt } from './service-mqtt-driver.ts';
 import { nothingDone, type Load, type LoadOrder, type LoadReport, type ServiceProtocol } from './service-load-types.ts';
 
-const drivers: Partial<Record<ServiceProtocol, (socket: TLSSocket, device: Credentials) => Promise<Registered>>> = {
+const drivers: Record<ServiceProtocol, (socket: TLSSocket, device: Credentials) => Promise<Registered>> = {
   https: registerOverHttps,
+  mqtt: registerOverMqtt,
 };
 
 interface Prepared {
@@ -54,7 +56,7 @@ interface Tally {
 async function registerOne(all: Prepared, at: number, tally: Tally): Promise<void> {
   const device = all.devices[at];
   const driver = drivers[all.load.protocol];
-  if (device === undefined || driver === undefined) throw new Error('no such device or protocol');
+  if (device === undefined) throw new Error('no such device');
   const startMs = nowMs();
   let socket: TLSSocket | undefined;
   try {
@@ -125,12 +127,32 @@ async function handshakes(all: Prepared, count: number, atOnce: number): Promise
   return { ...nothingDone, done: count, ms: nowMs() - startMs };
 }
 
+const idle: TLSSocket[] = [];
+
+async function stayIdle(all: Prepared): Promise<LoadReport> {
+  await inParallel(all.devices.length, 32, async (at) => {
+    const device = all.devices[at];
+    if (device === undefined) throw new Error('no device');
+    const socket = await connected(all, device.context);
+    idle.push(socket);
+    await idleOverMqtt(socket, device.credentials);
+  });
+  return { ...nothingDone, done: idle.filter((socket) => !socket.destroyed).length };
+}
+
+function leave(): LoadReport {
+  for (const socket of idle.splice(0)) socket.destroy();
+  return nothingDone;
+}
+
 async function obey(order: LoadOrder): Promise<LoadReport> {
   if (order.order === 'prepare') {
     prepared = prepare(order.load);
     return nothingDone;
   }
   if (prepared === undefined) throw new Error('nothing was prepared');
+  if (order.order === 'idle') return stayIdle(prepared);
+  if (order.order === 'leave') return leave();
   if (order.order === 'run') return runAll(prepared, order.atOnce);
   if (order.order === 'pace') return runPaced(prepared, order.perSecond);
   return handshakes(prepared, order.count, order.atOnce);

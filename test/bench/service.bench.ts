@@ -6,7 +6,15 @@ import { tlsKeyKinds, type TlsKeyKind } from '../../src-main/lib/x509/tls-author
 import { groupOf } from '../flows/service-devices.ts';
 import { fillEnrollments, tpmEnrollment } from './service-fill.ts';
 import { flatness } from './service-flatness.ts';
-import { makeIdentities, symmetricDevices, tpmDevices, x509Devices, type Identities } from './service-identities.ts';
+import { idleMemory } from './service-idle.ts';
+import {
+  keyGroup,
+  makeIdentities,
+  symmetricDevices,
+  tpmDevices,
+  x509Devices,
+  type Identities,
+} from './service-identities.ts';
 import {
   clientOf,
   cpuSeconds,
@@ -41,6 +49,8 @@ const rows: readonly Row[] = [
   { protocol: 'https', proof: 'x509-group' },
   { protocol: 'https', proof: 'symmetric-group' },
   { protocol: 'https', proof: 'tpm' },
+  { protocol: 'mqtt', proof: 'x509-group' },
+  { protocol: 'mqtt', proof: 'symmetric-group' },
 ];
 
 export const service: Benchmark = {
@@ -53,9 +63,11 @@ export const service: Benchmark = {
 
 async function run(context: BenchContext): Promise<readonly Figure[]> {
   const own = await makeIdentities();
-  context.say(`making ${devicesPerRow} certificates`);
+  const needsCertificates = allNames.some((name) => name.includes('x509-group') && name.includes(only));
+  const certificates = needsCertificates || 'flatness'.includes(only) ? devicesPerRow : 0;
+  context.say(`making ${certificates} certificates`);
   const devices: Record<ServiceProof, readonly LoadDevice[]> = {
-    'x509-group': await x509Devices(own, devicesPerRow),
+    'x509-group': await x509Devices(own, certificates),
     'symmetric-group': symmetricDevices(own, devicesPerRow),
     tpm: tpmDevices(devicesPerRow),
   };
@@ -66,6 +78,7 @@ async function run(context: BenchContext): Promise<readonly Figure[]> {
       if (!rows.some((row) => nameOf(row, tlsKey).includes(only))) continue;
       figures.push(...(await measureAll({ context, own, devices, load, tlsKey })));
     }
+    if ('idle'.includes(only)) figures.push(...(await idleMemory(context, own, load)));
     if (!'flatness'.includes(only)) return figures;
     return [...figures, ...(await flatness(context, own, devices['x509-group'], load))];
   } finally {
@@ -105,8 +118,8 @@ async function measureAll(scope: Scope): Promise<readonly Figure[]> {
         ...{ caPem, idScope: running.ready.idScope, ...row, deviceKeyPem: own.deviceKeyPem },
         tpm: row.proof === 'tpm' ? own.tpm : undefined,
       };
-      const real = { ...common, host: `${place.base}.1`, port: running.ready.ports.https };
-      const bare = { ...common, host: `${place.base}.2`, port: constant.ready.https };
+      const real = { ...common, host: `${place.base}.1`, port: running.ready.ports[doorOf[row.protocol]] };
+      const bare = { ...common, host: `${place.base}.2`, port: constant.ready[doorOf[row.protocol]] };
       const pids = { service: running.pid, hubs: hubs.pid, load: scope.load.pid, constant: constant.pid };
       const measured = await measureRow({ scope, row, real, bare, pids, handshakePort: constant.ready.bare });
       for (const figure of measured) context.say(shownShort(figure));
@@ -120,18 +133,16 @@ async function measureAll(scope: Scope): Promise<readonly Figure[]> {
   }
 }
 
+const doorOf = { https: 'https', mqtt: 'mqtts' } as const satisfies Record<ServiceProtocol, string>;
+
 const nameOf = ({ protocol, proof }: Row, tlsKey: TlsKeyKind): string => `${protocol} ${proof}, ${tlsKey}`;
+
+const allNames = tlsKeyKinds.flatMap((tlsKey) => rows.map((row) => nameOf(row, tlsKey)));
 
 function shownShort({ name, value, unit, reference, note }: Figure): string {
   const ratio =
     reference === undefined ? '' : `, ${(value / reference.value).toFixed(2)} of ${reference.value.toFixed(1)}`;
   return `${name}: ${value.toFixed(1)} ${unit}${ratio}; ${note ?? ''}`;
-}
-
-function keyGroup(enrollmentGroupId: string, groupKey: Buffer) {
-  const key = groupKey.toString('base64');
-  const symmetricKey = { primaryKey: key, secondaryKey: key };
-  return { enrollmentGroupId, attestation: { type: 'symmetricKey' as const, symmetricKey } };
 }
 
 type Target = Omit<Load, 'devices'>;
@@ -180,7 +191,7 @@ async function measureRow({ scope, row, real, bare, pids, handshakePort }: RowSc
     slice(warmUp + turns * perTurn, paced),
   );
   figures.push(...half);
-  if (row.proof === 'x509-group') {
+  if (row.protocol === 'https' && row.proof === 'x509-group') {
     await load.ask({ order: 'prepare', load: { ...bare, port: handshakePort, devices: slice(0, perTurn) } });
     const { ms, done } = await load.ask({ order: 'handshakes', count: 2 * perTurn, atOnce });
     figures.push({ name: `bare mutual-TLS handshakes, ${scope.tlsKey}`, unit: '1/s', value: (1_000 * done) / ms });
