@@ -5,6 +5,7 @@ import type { MqttConnection } from '../lib/listen/mqtt.ts';
 import type { CloudDelivery } from './cloud-messages.ts';
 import type { DeviceDesk } from './device-desk.ts';
 import { cloudMessageTopic, methodCalls, methodCallTopic, namesCloudMessages } from './device-topics.ts';
+import { watchEnd } from './token-end.ts';
 
 export interface DeviceSession {
   /** Serves what the connection is subscribed to now. */
@@ -23,9 +24,6 @@ export interface SessionOf {
   /** Undefined for a certificate. */
   readonly endsAtMs: number | undefined;
 }
-
-// A device's token may be good for years, and a timer for 24 days: it is looked at again in between.
-const maxTimerMs = 86_400_000;
 
 export function openDeviceSession(parts: SessionParts, { connection, endsAtMs }: SessionOf): DeviceSession {
   const stopExpiry = endsAtMs === undefined ? () => undefined : watchExpiry(parts, connection, endsAtMs);
@@ -61,20 +59,10 @@ function createSwitch(start: () => () => void): { set(on: boolean): void } {
 
 /** IoT Hub ends a connection whose token is over; the SDKs renew theirs before (dps-wire 10.2). */
 function watchExpiry({ clock, log }: SessionParts, connection: MqttConnection<unknown>, endsAtMs: number): () => void {
-  let cancel: () => void = () => undefined;
-  const look = (): void => {
-    const leftMs = endsAtMs - clock.nowMs();
-    if (leftMs > 0) {
-      cancel = clock.after(Math.min(leftMs, maxTimerMs), look);
-      return;
-    }
+  return watchEnd(clock, endsAtMs, () => {
     log.info('device-token-over', { deviceId: connection.clientId });
     connection.close();
-  };
-  look();
-  return () => {
-    cancel();
-  };
+  });
 }
 
 function listenToMethods(desk: DeviceDesk, connection: MqttConnection<unknown>): () => void {
