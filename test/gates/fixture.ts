@@ -1,6 +1,16 @@
 /** A small project that shares the real configuration files, for faults to be planted into. */
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
@@ -51,6 +61,9 @@ export function makeFixture(): Fixture {
     if (name !== '.cache') symlinkSync(join(modules, name), join(folder, 'node_modules', name));
   }
   const write = (path: string, text: string): void => {
+    const [top, name = ''] = path.split('/');
+    // The packages are links to the checkout's own: what is written here would be written there.
+    if (top === 'node_modules' && existsSync(join(modules, name))) throw new Error(`${name} is an installed package`);
     mkdirSync(dirname(join(folder, path)), { recursive: true });
     writeFileSync(join(folder, path), text);
   };
