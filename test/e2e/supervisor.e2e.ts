@@ -89,6 +89,7 @@ test('a unit that passed in another batch is refused with its history', async ()
     .getByRole('button', { name: /Demonstration batch/ })
     .click();
   await page.getByRole('button', { name: 'Work on this batch' }).click();
+  await expect(page.getByRole('banner', { name: 'Station' })).toContainText('Demonstration batch');
   await station.goTo('Bench');
   await scan(page, first);
   const alert = page.getByRole('alert').first();
