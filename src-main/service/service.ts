@@ -23,6 +23,7 @@ import type { ServiceIdentity } from './core/records.ts';
 import { createRegistrationDesk, type RegistrationDesk } from './core/registration-desk.ts';
 import { createRegistrationWorker } from './core/registration-worker.ts';
 import { createSignerDesk } from './core/signer-desk.ts';
+import { forgettingSigners, sweepSigners } from './core/signer-upkeep.ts';
 import type { SignerVault } from './core/signer-vault.ts';
 import { createTpmChallenges } from './core/tpm-challenges.ts';
 import { openDoors } from './doors.ts';
@@ -96,6 +97,8 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
   if (!identity.ok) return identity;
   const signers = await openSignerFiles(join(options.dataFolder, 'signers'));
   if (!signers.ok) return signers;
+  const swept = await sweepSigners({ store, vault: signers.value, log: parts.log });
+  if (!swept.ok) return swept;
   const linked = await linkHubs(store, options.linkHubs);
   if (!linked.ok) return linked;
   const caPem = [authority.caPem, ...rootCertificates].join('\n');
@@ -163,10 +166,14 @@ interface FrontParts {
 
 function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts): HttpFront {
   const { store, hubs, identity, registrations, groupKeys, signers } = own;
+  const changed = forgettingGroupKeys(store, groupKeys);
   return createHttpFront({
     ...parts,
     retryAfterS: options.retryAfterS,
-    enrollments: createEnrollmentDesk({ ...parts, store: forgettingGroupKeys(store, groupKeys) }),
+    enrollments: createEnrollmentDesk({
+      ...parts,
+      store: forgettingSigners({ ...parts, store: changed, vault: signers }),
+    }),
     registrations,
     hubs: createHubDesk({ store, hubs }),
     authorities: createCaDesk({ ...parts, store }),

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { silentLog } from '../../src-main/lib/base/log.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import type { Credential } from '../../src-main/lib/x509/authority.ts';
 import { readCertificate, sha256Thumbprint } from '../../src-main/lib/x509/certificate.ts';
@@ -11,6 +12,7 @@ import { validateChain } from '../../src-main/lib/x509/chain.ts';
 import { createCsr } from '../../src-main/lib/x509/csr.ts';
 import { generateKey, privateKeyToPem } from '../../src-main/lib/x509/keys.ts';
 import { certificatesToPem } from '../../src-main/lib/x509/pem.ts';
+import { sweepSigners } from '../../src-main/service/core/signer-upkeep.ts';
 import { openSignerFiles } from '../../src-main/service/store/signer-files.ts';
 import { groupOf, makeAuthority, makeLeaf, type Leaf } from '../flows/service-devices.ts';
 import { keyOfDevice, openProofBench, vectorKey, type ProofBench } from './proof-bench.ts';
@@ -150,7 +152,13 @@ describe('a signer', () => {
 
   it('goes, and does not come back with another enrollment of the same id', async () => {
     must(await bench.signers.set('group', 'line-7', signer()));
+    expect(await bench.enrollments.remove('group', 'line-7', { is: 'etag', etag: 'other' })).toMatchObject({
+      ok: false,
+    });
+    expect(stored()).toHaveLength(1);
     must(await bench.enrollments.remove('group', 'line-7', { is: 'none' }));
+    expect(stored()).toEqual([]);
+    expect(bench.signers.list()).toEqual([]);
     await bench.clock.advance(1);
     await bench.put('group', 'line-7', groupOf('line-7', line.certificate));
     expect(await codeOf(await csrFor('dev-01'))).toBe('invalid');
@@ -160,6 +168,44 @@ describe('a signer', () => {
     expect(stored()).toEqual([]);
     expect(await codeOf(await csrFor('dev-01'))).toBe('invalid');
     expect(await bench.signers.remove('group', 'line-7')).toMatchObject({ fault: { code: 'not-found' } });
+  });
+
+  it('goes with its enrollment when many are deleted at once, and with no other', async () => {
+    const ids = ['line-7', 'line-8', 'line-9'];
+    for (const id of ids) {
+      await bench.put('group', id, groupOf(id, line.certificate));
+      must(await bench.signers.set('group', id, signer()));
+    }
+    const items = ['line-7', 'nobody', 'line-9'].map((enrollmentGroupId) => ({ enrollmentGroupId }));
+    expect(must(await bench.enrollments.bulk('group', 'delete', items))).toHaveLength(1);
+    expect(bench.signers.list()).toMatchObject([{ id: 'line-8' }]);
+    expect(stored()).toHaveLength(1);
+  });
+
+  it('that is left without its enrollment is removed at the next start, and the others stay', async () => {
+    for (const id of ['line-8', 'line-9']) await bench.put('group', id, groupOf(id, line.certificate));
+    for (const id of ['line-7', 'line-8', 'line-9']) must(await bench.signers.set('group', id, signer()));
+    // as a crash between the two ends leaves them
+    const gone = ['line-8', 'line-9'].map(
+      (key) => ({ change: 'delete', kind: 'group', key, if: { is: 'none' } }) as const,
+    );
+    must(await bench.bareStore.changeEnrollments(gone));
+    await bench.clock.advance(1);
+    await bench.put('group', 'line-9', groupOf('line-9', line.certificate));
+    expect(stored()).toHaveLength(3);
+    const vault = must(await openSignerFiles(folder));
+    must(await sweepSigners({ store: bench.store, vault, log: silentLog }));
+    expect(vault.all()).toMatchObject([{ key: 'line-7' }]);
+    expect(stored()).toHaveLength(1);
+  });
+
+  it('is not kept for an enrollment that is deleted while it is being written', async () => {
+    const [set] = await Promise.all([
+      bench.signers.set('group', 'line-7', signer()),
+      bench.enrollments.remove('group', 'line-7', { is: 'none' }),
+    ]);
+    expect(set).toMatchObject({ fault: { code: 'not-found' } });
+    expect(stored()).toEqual([]);
   });
 
   it('is refused with another key, as a leaf, with a broken chain, and for nobody', async () => {

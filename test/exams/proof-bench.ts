@@ -20,6 +20,7 @@ import { createRegistrationDesk } from '../../src-main/service/core/registration
 import { createRegistrationWorker } from '../../src-main/service/core/registration-worker.ts';
 import { createTpmChallenges } from '../../src-main/service/core/tpm-challenges.ts';
 import { createSignerDesk } from '../../src-main/service/core/signer-desk.ts';
+import { forgettingSigners } from '../../src-main/service/core/signer-upkeep.ts';
 import { openSignerFiles } from '../../src-main/service/store/signer-files.ts';
 import { openSqliteStore } from '../../src-main/service/store/sql-store.ts';
 
@@ -50,7 +51,8 @@ export async function openProofBench(given?: string) {
   const clock = manualClock();
   const own = must(openSqliteStore(must(openDatabase({ file: ':memory:' }))));
   const groupKeys = createGroupKeys(own);
-  const store = forgettingGroupKeys(own, groupKeys);
+  const vault = must(await openSignerFiles(folder));
+  const store = forgettingSigners({ store: forgettingGroupKeys(own, groupKeys), vault, log: silentLog });
   const parts = { store, clock, random: systemRandom, log: silentLog };
   const hubs = recordedHubs();
   for (const hostName of ['hub-a', 'hub-b']) {
@@ -59,7 +61,6 @@ export async function openProofBench(given?: string) {
   }
   const worker = createRegistrationWorker({ ...parts, hubs: hubs.registry });
   const challenges = createTpmChallenges(clock);
-  const vault = must(await openSignerFiles(folder));
   const desk = withAttemptLimits(
     createRegistrationDesk({
       ...parts,
@@ -88,6 +89,8 @@ export async function openProofBench(given?: string) {
   return {
     clock,
     store,
+    /** As it is without what goes with a change. */
+    bareStore: own,
     hubs,
     desk,
     enrollments,

@@ -43,7 +43,13 @@ export function createSignerDesk(parts: SignerDeskParts): SignerDesk {
       const validityDays = request.validityDays ?? defaultValidityDays;
       const signer = { kind, key, enrolledMs: createdMs, ...issuer.value, validityDays };
       const kept = await vault.keep({ ...signer, privateKeyPem: request.privateKey });
-      return kept.ok ? ok(viewOf(signer)) : kept;
+      if (!kept.ok) return kept;
+      // Deleted while the file was written, it would leave a key that nobody asks for.
+      const still = await store.enrollment(kind, key);
+      if (still.ok && still.value?.createdMs === createdMs) return ok(viewOf(signer));
+      const removed = await vault.remove(kind, key);
+      if (!removed.ok) return removed;
+      return still.ok ? failed(serviceFault('not-found', { what: `The enrollment ${id}` })) : still;
     },
     async remove(kind, id) {
       const removed = await vault.remove(kind, keyOf(id));

@@ -18,7 +18,7 @@ export interface HeldSigner {
 
 /** What comes in and is kept; the key is in nobody's hands afterwards but the vault's. */
 export interface SignerToKeep extends HeldSigner {
-  /** PKCS#8 in PEM. */
+  /** In PEM, as it came: PKCS#8, PKCS#1 or SEC 1. */
   readonly privateKeyPem: string;
 }
 
