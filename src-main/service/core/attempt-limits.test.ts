@@ -48,6 +48,15 @@ describe('wrong credentials', () => {
     expect(attempts(limits, { source: '198.51.100.8', id: 'new' }, 1, 'right')).toBe(1);
   });
 
+  it('in a flood of more ids than are counted push no proven device out, nor the counts of other sources', () => {
+    const limits = createAttemptLimits(manualClock());
+    attempts(limits, { source: nat, id: 'proven' }, 1, 'right');
+    attempts(limits, { source: '198.51.100.8', id: 'guessed' }, 40, 'wrong');
+    for (let at = 0; at < 25_000; at += 1) attempts(limits, { source: nat, id: `guess-${at}` }, 1, 'wrong');
+    expect(attempts(limits, { source: nat, id: 'proven' }, 50, 'right')).toBe(50);
+    expect(attempts(limits, { source: '198.51.100.8', id: 'guessed' }, 1, 'right')).toBe(0);
+  });
+
   it('do not come of right ones, however many, nor of faults of our own', () => {
     const limits = createAttemptLimits(manualClock());
     expect(attempts(limits, { source: nat, id: 'a' }, 5_000, 'right')).toBe(5_000);

@@ -29,7 +29,7 @@ const ofPair: Measure = { burst: 30, perSecond: 0.5 };
 // A whole line behind one address, where every unit is wrong: 1,000 units once, and 20 a second. The dearest attempt is
 // some 5 ms of work (100 groups of keys, or 64 signatures), so that a source takes a tenth of one core at the most.
 const ofSource: Measure = { burst: 1_000, perSecond: 20 };
-// Some 300 bytes each: 6 MB and 3 MB at the most.
+// Some 300 bytes each: twice 6 MB, and 3 MB, at the most.
 const maxPairs = 20_000;
 const maxSources = 10_000;
 // One client drops a wait beyond this (dps-wire 1.10).
@@ -38,29 +38,39 @@ const maxRetryAfterS = 300;
 interface Entry {
   spent: number;
   atMs: number;
-  /** It was right once: a flood from the same address does not hold it up. */
-  isProven: boolean;
 }
 
 export function createAttemptLimits(clock: Clock): AttemptLimits {
   const pairs = createTable(clock, ofPair, maxPairs);
+  // Only a right attempt enters: a flood from the same address neither holds these up nor pushes them out.
+  const proven = createTable(clock, ofPair, maxPairs);
   const sources = createTable(clock, ofSource, maxSources);
   return {
     begin({ source, registrationId }) {
       const origin = networkOf(source);
-      const pair = pairs.entry(`${origin} ${keyOf(registrationId.slice(0, maxIdLength))}`);
-      const whole = pair.isProven ? undefined : sources.entry(origin);
-      const waitS = Math.max(pairs.waitS(pair), whole === undefined ? 0 : sources.waitS(whole));
+      const key = `${origin} ${keyOf(registrationId.slice(0, maxIdLength))}`;
+      const isProven = proven.has(key);
+      const table = isProven ? proven : pairs;
+      const pair = table.look(key);
+      const whole = isProven ? undefined : sources.look(origin);
+      const waitS = Math.max(table.waitS(pair), whole === undefined ? 0 : sources.waitS(whole));
       if (waitS > 0) return failed(serviceFault('throttled', { retryAfterS: Math.min(waitS, maxRetryAfterS) }));
-      // Counted before the work, so that many at once are not more than their number.
+      // Counted before the work, so that many at once are not more than their number. What was refused is not kept: it
+      // would push out the counts of others.
       pair.spent += 1;
-      if (whole !== undefined) whole.spent += 1;
+      table.keep(key, pair);
+      if (whole !== undefined) {
+        whole.spent += 1;
+        sources.keep(origin, whole);
+      }
       return ok((end) => {
         if (end === 'wrong') return;
         if (whole !== undefined) whole.spent -= 1;
         if (end === 'challenge') return;
         pair.spent = end === 'right' ? 0 : pair.spent - 1;
-        pair.isProven ||= end === 'right';
+        if (end !== 'right') return;
+        pairs.drop(key);
+        proven.keep(key, pair);
       });
     },
   };
@@ -70,23 +80,25 @@ export function createAttemptLimits(clock: Clock): AttemptLimits {
 const maxIdLength = 128;
 
 function createTable(clock: Clock, measure: Measure, maxEntries: number) {
-  // In order of the last use: the first is the one to go.
+  // In order of the last attempt that was let through: the first is the one to go.
   const entries = new Map<string, Entry>();
   return {
-    entry(key: string): Entry {
+    has: (key: string): boolean => entries.has(key),
+    /** As it stands now; a new one is not kept yet. */
+    look(key: string): Entry {
       const nowMs = clock.monotonicMs();
-      const known = entries.get(key);
-      const { spent = 0, atMs = nowMs, isProven = false } = known ?? {};
-      const left = Math.max(0, spent - ((nowMs - atMs) / 1_000) * measure.perSecond);
-      const entry = known ?? { spent: 0, atMs: nowMs, isProven };
-      entry.spent = left;
+      const entry = entries.get(key) ?? { spent: 0, atMs: nowMs };
+      entry.spent = Math.max(0, entry.spent - ((nowMs - entry.atMs) / 1_000) * measure.perSecond);
       entry.atMs = nowMs;
+      return entry;
+    },
+    keep(key: string, entry: Entry): void {
       entries.delete(key);
       const [oldest] = entries.keys();
       if (entries.size >= maxEntries && oldest !== undefined) entries.delete(oldest);
       entries.set(key, entry);
-      return entry;
     },
+    drop: (key: string): void => void entries.delete(key),
     waitS(entry: Entry): number {
       const tooMany = entry.spent + 1 - measure.burst;
       return tooMany > 0 ? Math.ceil(tooMany / measure.perSecond) : 0;

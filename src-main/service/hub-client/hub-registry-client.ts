@@ -121,11 +121,12 @@ async function putDevices(caller: SignedCaller, devices: readonly HubDevice[]): 
   const result = parsed(caller, bulkReply, reply.value.json);
   if (!result.ok) return result;
   const { isSuccessful, errors } = result.value;
-  const named = new Set((errors ?? []).map((error) => error.deviceId ?? ''));
   if (isSuccessful) return ok(new Set());
-  // A failure that names no device leaves all in doubt: each is written by itself.
-  const isEachNamed = named.size > 0 && devices.some((device) => named.has(device.deviceId));
-  return ok(isEachNamed ? named : new Set(devices.map((device) => device.deviceId)));
+  const asked = new Set(devices.map((device) => device.deviceId));
+  const named = (errors ?? []).map((error) => error.deviceId ?? '');
+  // A failure that names none of these devices leaves all in doubt: each is written by itself.
+  const isEachNamed = named.length > 0 && named.every((deviceId) => asked.has(deviceId));
+  return ok(isEachNamed ? new Set(named) : asked);
 }
 
 /** Created, or, where it is there already (or may be, after a lost reply), made to be like this. */
