@@ -81,7 +81,16 @@ export function createAmqpEngine({ limits, log, wire, connected }: EngineParts):
   const close = (error?: AmqpError): void => {
     // its program may refuse it before there is anything to close
     if (!isReady) early ??= { error };
-    else if (!engine.isEnding) closeWith(engine, wire, error);
+    else if (!engine.isEnding) closeOrEnd(error);
+  };
+  const closeOrEnd = (error?: AmqpError): void => {
+    try {
+      closeWith(engine, wire, error);
+    } catch (bug) {
+      // What stopped the engine stops its farewell too: the connection ends without one.
+      log.warn('amqp-close-failed', { error: bug instanceof Error ? bug.name : typeof bug });
+      wire.end();
+    }
   };
   const guard = createAmqpGuard(limits, viewOf(connection));
   const engine: Engine = {

@@ -4,6 +4,7 @@
  * claim more than they hold, sections and states that it does not know.
  */
 import type { AmqpError } from './amqp.ts';
+import { hasFieldTypes } from './amqp-field-types.ts';
 import { messageIds, type MessageIds } from './amqp-message-ids.ts';
 import { booleanAt, listFields, readConstructor, skipValue, unsignedAt } from './amqp-scan.ts';
 
@@ -111,7 +112,8 @@ const checks: ReadonlyMap<number, Check> = new Map<number, Check>([
 function check(state: State, performative: Performative): AmqpError | undefined {
   const known = checks.get(performative.code);
   if (known === undefined) return { condition: 'amqp:not-implemented', description: 'The performative is unknown.' };
-  return known(state, performative);
+  const { code, frame, fields } = performative;
+  return hasFieldTypes(code, frame, fields) ? known(state, performative) : malformed('A field is not of its type.');
 }
 
 function forgetLink(state: State, { channel, frame, fields }: Performative): undefined {
@@ -185,6 +187,13 @@ function checkTransfer(state: State, performative: Performative): AmqpError | un
     return { condition: 'amqp:not-implemented', description: 'Nothing is aborted here.' };
   if (payload.length === 0) return malformed('The transfer is empty.');
   const key = keyOf(channel, handle);
+  // Section 2.7.5: only what continues a message may leave it out.
+  const isNamed = unsignedAt(frame, fields[1]) !== undefined || state.partial.has(key);
+  return isNamed ? collect(state, key, performative) : malformed('The transfer has no delivery-id.');
+}
+
+/** Until the message is complete: then it is read once more before the engine reads it. */
+function collect(state: State, key: string, { frame, fields, payload }: Performative): AmqpError | undefined {
   const frameBytes = frame.length + frameOverhead;
   if (state.partialBytes + frameBytes > state.limits.maxMessageBytes) {
     return { condition: 'amqp:link:message-size-exceeded', description: 'The message is too large.' };

@@ -1,10 +1,10 @@
 /** What a TLS connection tells of its other side, and of where it came in. */
-import type { DetailedPeerCertificate, TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 
 export interface TlsPeer {
   /**
-   * DER. The first is the one whose key the handshake proved; the rest is a set, not a chain: Node's two ways to read
-   * what was presented give it in different orders.
+   * DER. The first is the one whose key the handshake proved; the rest is a set, not a chain: in the order in which the
+   * client sent it, which need not be that of the chain, and with what does not belong to it.
    */
   readonly certificates: readonly Uint8Array[];
   /** What the client called us (SNI); absent when it used an address. */
@@ -34,22 +34,10 @@ function presentedBy(socket: TLSSocket): readonly Uint8Array[] {
     found.set(key, Uint8Array.from(raw));
     return true;
   };
+  // Not `getPeerCertificate(true)`: Node 24 dies of a null in it when a key is on a curve that has no NIST name.
   let listed = socket.getPeerX509Certificate();
   while (listed !== undefined && add(listed.raw)) listed = listed.issuerCertificate;
-  // Node's types do not tell that there is none when the connection has ended meanwhile.
-  let linked = socket.getPeerCertificate(true) as DetailedPeerCertificate | null | undefined;
-  const seen = new Set<string>();
-  // Without a certificate Node gives an empty object; a root is its own issuer.
-  while (isCertificate(linked) && !seen.has(linked.fingerprint256) && seen.size < maxCertificates) {
-    seen.add(linked.fingerprint256);
-    add(linked.raw);
-    linked = linked.issuerCertificate;
-  }
   return [...found.values()];
-}
-
-function isCertificate(found: DetailedPeerCertificate | null | undefined): found is DetailedPeerCertificate {
-  return (found as Partial<DetailedPeerCertificate> | null | undefined)?.raw !== undefined;
 }
 
 /** An IPv4 address as such, also when the listener speaks IPv6. */
