@@ -32,6 +32,8 @@ export interface ServiceRunOptions {
   readonly hubs: number;
   readonly retryAfterS: number;
   readonly tlsKey: TlsKeyKind;
+  /** The service program reads it: more roots to trust for linked hubs. */
+  readonly hubCaFile: string | undefined;
   /** The hub program reads these two and says what is wrong with them. */
   readonly hubNames: string | undefined;
   readonly hubFaults: string | undefined;
@@ -154,6 +156,7 @@ async function startBoth(
     args: [
       ...['--data', join(dataFolder, 'service'), '--listen', place.address, ...common],
       ...['--retry-after', String(options.retryAfterS)],
+      ...(options.hubCaFile === undefined ? [] : ['--hub-ca-file', options.hubCaFile]),
     ],
     parse: (json) => serviceReady.safeParse(json).data,
   };

@@ -24,6 +24,7 @@ const runOptions = [
   'tls-key',
   'hub-names',
   'hub-faults',
+  'hub-ca-file',
 ] as const;
 type RunOption = (typeof runOptions)[number];
 
@@ -34,7 +35,7 @@ const defaultRetryAfterS = 3; // what the real service says (dps-wire section 1.
 const usage = [
   'benchline service --data DIR [--ready-file FILE] [--listen ADDR] [--hub-listen ADDR] [--hubs N]',
   '                  [--https N --mqtts N --amqps N] [--retry-after SECONDS] [--tls-key rsa|p256]',
-  '                  [--hub-names A,B] [--hub-faults 1=down,2=slow:500]',
+  '                  [--hub-names A,B] [--hub-faults 1=down,2=slow:500] [--hub-ca-file FILE]',
   `  runs the provisioning service with its virtual hubs, on ${defaultAddress} unless told otherwise`,
   '',
   'benchline service WORD ... (--data DIR | --ready-file FILE | --connection-string CS --ca FILE) [--json]',
@@ -91,6 +92,7 @@ function runOptionsOf({ values, words }: ParsedOptions<RunOption>): Result<Servi
     tlsKey: tlsKey.value,
     hubNames: values['hub-names'],
     hubFaults: values['hub-faults'],
+    hubCaFile: values['hub-ca-file'],
   });
 }
 

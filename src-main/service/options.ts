@@ -30,6 +30,8 @@ export interface ServiceOptions {
   readonly ports: ServicePorts;
   /** Connection strings. */
   readonly linkHubs: readonly string[];
+  /** PEM: more roots to trust as a hub's. */
+  readonly hubCaFile: string | undefined;
   readonly retryAfterS: number;
   readonly tlsKey: TlsKeyKind;
 }
@@ -45,6 +47,7 @@ const strings = [
   'amqps',
   'retry-after',
   'tls-key',
+  'hub-ca-file',
 ] as const;
 type OptionName = (typeof strings)[number];
 type Given = Readonly<Partial<Record<OptionName, string>>> & { readonly 'link-hub'?: readonly string[] };
@@ -71,7 +74,7 @@ export function parseServiceOptions(args: readonly string[]): Result<ServiceOpti
   const tlsFolder = given['tls-dir'] ?? join(data, 'tls');
   const linkHubs = given['link-hub'] ?? [];
   const place = { dataFolder: data, tlsFolder, readyFile, listen, hostName, ports: ports.value };
-  return ok({ ...place, linkHubs, retryAfterS, tlsKey });
+  return ok({ ...place, linkHubs, hubCaFile: given['hub-ca-file'], retryAfterS, tlsKey });
 }
 
 // One client drops a wait outside of this and asks every second (dps-wire 1.10).

@@ -2,7 +2,6 @@
 import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { rootCertificates } from 'node:tls';
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
@@ -29,6 +28,7 @@ import { createTpmChallenges } from './core/tpm-challenges.ts';
 import { openDoors } from './doors.ts';
 import { createHttpFront, type HttpFront } from './http/front.ts';
 import { createHubRegistryClient } from './hub-client/hub-registry-client.ts';
+import { hubRoots } from './hub-trust.ts';
 import type { ServiceOptions, ServicePorts } from './options.ts';
 import { withRememberedSettings } from './store/remembered-settings.ts';
 import { openSignerFiles } from './store/signer-files.ts';
@@ -99,10 +99,11 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
   if (!signers.ok) return signers;
   const swept = await sweepSigners({ store, vault: signers.value, log: parts.log });
   if (!swept.ok) return swept;
+  const caPem = await hubRoots(authority.caPem, options.hubCaFile);
+  if (!caPem.ok) return caPem;
   const linked = await linkHubs(store, options.linkHubs);
   if (!linked.ok) return linked;
-  const caPem = [authority.caPem, ...rootCertificates].join('\n');
-  const hubs = createHubRegistryClient({ ...parts, caPem });
+  const hubs = createHubRegistryClient({ ...parts, caPem: caPem.value });
   const worker = createRegistrationWorker({ ...parts, store, hubs });
   const groupKeys = createGroupKeys(store);
   const registrations = withAttemptLimits(

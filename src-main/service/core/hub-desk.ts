@@ -1,4 +1,5 @@
 /** Where hubs are linked and the allocation policy is set: what a cloud's control plane does (dps-wire 8). */
+import type { Fault } from '../../lib/base/fault.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { parseConnectionString } from '../../lib/dps/connection-string.ts';
 import type { HubDeviceView, LinkedHubRequest, LinkedHubView, ServiceCounts } from '../../lib/dps/control-client.ts';
@@ -43,8 +44,7 @@ export function createHubDesk(parts: { readonly store: Store; readonly hubs: Hub
       }
       const answers = await hubs.check(hub.value);
       if (!answers.ok) {
-        const { say, code } = answers.fault;
-        return failed(serviceFault('hub-refused', { hub: hostName, reason: say, cause: code }));
+        return failed(hubRefused(hostName, answers.fault));
       }
       const kept = await store.putLinkedHub(hub.value);
       return kept.ok ? ok(viewOf(hub.value)) : kept;
@@ -60,9 +60,7 @@ export function createHubDesk(parts: { readonly store: Store; readonly hubs: Hub
       if (hub.value === undefined) return failed(serviceFault('not-found', { what: `The linked hub ${hostName}` }));
       const devices = await hubs.listDevices(hub.value);
       if (devices.ok) return devices;
-      return failed(
-        serviceFault('hub-refused', { hub: hostName, reason: devices.fault.say, cause: devices.fault.code }),
-      );
+      return failed(hubRefused(hostName, devices.fault));
     },
     policy: () => store.allocationDefault(),
     setPolicy: (policy) => store.setAllocationDefault(policy),
@@ -86,6 +84,12 @@ export function hubFrom(request: LinkedHubRequest): Result<LinkedHub, ServiceFau
     allocationWeight: request.allocationWeight ?? 1,
     applyAllocationPolicy: request.applyAllocationPolicy ?? true,
   });
+}
+
+/** Only what is said reaches who asked: what helps against a missing root is said too. */
+function hubRefused(hub: string, { say, code: cause }: Fault): ServiceFault {
+  const help = cause === 'peer-untrusted' ? ' Start the service with --hub-ca-file FILE to trust its CA.' : '';
+  return serviceFault('hub-refused', { hub, reason: `${say}${help}`, cause });
 }
 
 function viewOf(hub: LinkedHub): LinkedHubView {
