@@ -36,8 +36,21 @@ export function parseOptions<Name extends string>(
       words: positionals,
     });
   } catch (error) {
-    return failed(cliFault('option-unknown', { reason: error instanceof Error ? error.message : 'an argument' }));
+    return failed(cliFault('option-unknown', { reason: plainReason(error) }));
   }
+}
+
+/** Node says it in a sentence for programmers that begins with the option. */
+function plainReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : '';
+  const option = /'(?:-\w, )?(--?[^\s'<=]+)/.exec(message)?.[1] ?? 'an argument';
+  if (message.startsWith('Unknown option')) return `There is no option ${option}.`;
+  return message.includes('does not take') ? `${option} takes no value.` : `${option} needs a value.`;
+}
+
+/** `tpm, x509 or mixed` */
+export function orList(words: readonly string[]): string {
+  return words.join(', ').replace(/, ([^,]*)$/, ' or $1');
 }
 
 /** `--units -1` is a number out of its range, not an option `-1`. */

@@ -34,7 +34,8 @@ export const reportVerb: Verb = {
 function programArgs({ values, flags, words }: ParsedOptions<Name>): Result<readonly string[]> {
   const { data, batch = 'latest', out } = values;
   const [word] = words;
-  if (word !== undefined) return failed(cliFault('option-unknown', { reason: `"${word}" belongs to no option` }));
+  if (word !== undefined)
+    return failed(cliFault('option-unknown', { reason: `The word ${word} belongs to no option.` }));
   const format = values.format ?? (out?.endsWith('.jsonl') === true ? 'jsonl' : 'csv');
   if (format !== 'csv' && format !== 'jsonl') {
     return failed(cliFault('option-wrong', { option: '--format', value: format, wanted: 'csv or jsonl' }));

@@ -1,36 +1,30 @@
 /** What a supervisor asks of a running service from the command line: hubs, policy, lists, enrollments by hand. */
 import { isIP } from 'node:net';
 import { failed, ok, type Result } from '../lib/base/result.ts';
-import { serviceAllocationPolicies } from '../lib/dps/control-client.ts';
-import { readSecretLines } from '../lib/process/secret-lines.ts';
+import { serviceAllocationPolicies, type RegistrationRow } from '../lib/dps/control-client.ts';
 import type { Page, PageRequest } from '../lib/dps/service-client.ts';
 import { wholeNumber } from './options.ts';
 import { table, type CallAnswer, type CallRequest, type ServiceCall } from './service-call.ts';
 import { caCall } from './service-cas.ts';
-import { groupEnrollment, individualEnrollment } from './service-enroll.ts';
+import { enrollCall, enrollGroupCall, unenrollCall } from './service-enroll-calls.ts';
 import { hubCall } from './service-hub-call.ts';
 import { deviceKeyCall } from './service-keys.ts';
 import { signerCall } from './service-signers.ts';
+import { connectionStringIn } from './service-target.ts';
 import { cliFault } from './verb.ts';
 
 export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   'link-hub': {
     usage: 'link-hub --connection-string-file FILE|- [--weight 1..1000]   (the service by --data or --ready-file)',
-    takesConnectionString: true,
+    takesHubString: true,
+    options: ['weight'],
     run: linkHub,
   },
-  'unlink-hub': { usage: 'unlink-hub HOST', run: unlinkHub },
-  policy: { usage: 'policy [hashed|static]', run: policy },
-  enroll: {
-    usage:
-      'enroll (--tpm-ek FILE|BASE64 | --certificate FILE | --ca-name NAME | --symmetric-key) [--registration-id ID] [--device-id ID] [--hub HOST]',
-    run: enroll,
-  },
-  'enroll-group': {
-    usage:
-      'enroll-group --id ID (--certificate FILE | --ca-name NAME [--secondary-ca-name NAME] | --symmetric-key) [--hub HOST]',
-    run: enrollGroup,
-  },
+  'unlink-hub': { usage: 'unlink-hub HOST', words: 1, run: unlinkHub },
+  policy: { usage: 'policy [hashed|static]', words: 1, run: policy },
+  enroll: enrollCall,
+  'enroll-group': enrollGroupCall,
+  unenroll: unenrollCall,
   'device-key': deviceKeyCall,
   ca: caCall,
   signer: signerCall,
@@ -40,23 +34,12 @@ export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   registrations: { usage: 'registrations', run: listRegistrations },
 };
 
-/** The first line of the file; in plain sight on the command line, where every user of the machine can read it. */
-async function hubConnectionString({ values, warn }: CallRequest): Promise<Result<string>> {
-  const { 'connection-string': plain, 'connection-string-file': file } = values;
-  if (file !== undefined) {
-    const lines = await readSecretLines('--connection-string-file', file);
-    return lines.ok ? ok(lines.value[0] ?? '') : lines;
-  }
-  if (plain === undefined) return failed(cliFault('option-missing', { option: '--connection-string-file' }));
-  warn('Every user of this machine can read --connection-string: give it by --connection-string-file FILE.');
-  return ok(plain);
-}
-
 async function linkHub(request: CallRequest): Promise<Result<CallAnswer>> {
   const { values, target } = request;
-  const given = await hubConnectionString(request);
+  const given = await connectionStringIn(values);
   if (!given.ok) return given;
   const connectionString = given.value;
+  if (connectionString === undefined) return failed(cliFault('option-missing', { option: '--connection-string-file' }));
   const weight = wholeNumber('weight', values.weight, { from: 1, to: 1_000 });
   if (!weight.ok) return weight;
   const allocation = weight.value === undefined ? {} : { allocationWeight: weight.value };
@@ -90,26 +73,6 @@ async function policy({ words, target }: CallRequest): Promise<Result<CallAnswer
   return done.ok ? ok({ json: { policy: wanted }, lines: [`The policy is ${wanted}.`] }) : done;
 }
 
-async function enroll({ values, flags, target }: CallRequest): Promise<Result<CallAnswer>> {
-  const enrollment = await individualEnrollment(values, flags.has('symmetric-key'));
-  if (!enrollment.ok) return enrollment;
-  const there = await target.service.enrollments.get(enrollment.value.registrationId);
-  if (there.ok) return failed(cliFault('enrollment-exists', { id: enrollment.value.registrationId }));
-  if (there.fault.code !== 'not-found') return there;
-  const put = await target.service.enrollments.put(enrollment.value);
-  return put.ok ? ok({ json: put.value, lines: [`${put.value.registrationId} is enrolled.`] }) : put;
-}
-
-async function enrollGroup({ values, flags, target }: CallRequest): Promise<Result<CallAnswer>> {
-  const group = await groupEnrollment(values, flags.has('symmetric-key'));
-  if (!group.ok) return group;
-  const there = await target.service.groups.get(group.value.enrollmentGroupId);
-  if (there.ok) return failed(cliFault('enrollment-exists', { id: group.value.enrollmentGroupId }));
-  if (there.fault.code !== 'not-found') return there;
-  const put = await target.service.groups.put(group.value);
-  return put.ok ? ok({ json: put.value, lines: [`The group ${put.value.enrollmentGroupId} is enrolled.`] }) : put;
-}
-
 async function listHubs({ target }: CallRequest): Promise<Result<CallAnswer>> {
   const hubs = await target.control.linkedHubs();
   if (!hubs.ok) return hubs;
@@ -137,13 +100,18 @@ async function listEnrollments({ target }: CallRequest): Promise<Result<CallAnsw
 async function listRegistrations({ target }: CallRequest): Promise<Result<CallAnswer>> {
   const registrations = await everything((page) => target.control.registrations(page));
   if (!registrations.ok) return registrations;
-  const rows = registrations.value.map(({ registrationId, status, assignedHub, deviceId }) => [
+  const rows = registrations.value.map(({ registrationId, status, assignedHub, deviceId, ...failure }) => [
     registrationId,
     status,
     hostShown(assignedHub),
     deviceId ?? '',
+    reasonOf(failure),
   ]);
   return ok({ json: registrations.value, lines: table(rows, 'No device has registered.') });
+}
+
+function reasonOf({ errorCode, errorMessage }: Pick<RegistrationRow, 'errorCode' | 'errorMessage'>): string {
+  return [errorCode ?? [], errorMessage ?? []].flat().join(' ');
 }
 
 function hostShown(host: string | null): string {

@@ -6,23 +6,15 @@ import { table, type CallAnswer, type CallRequest, type ServiceCall } from './se
 import { certificateIn } from './service-enroll.ts';
 import { cliFault } from './verb.ts';
 
-const actions: Readonly<Record<string, (request: CallRequest) => Promise<Result<CallAnswer>>>> = {
-  list,
-  add,
-  code,
-  verify,
-  remove,
-};
-
 export const caCall: ServiceCall = {
   usage:
     'ca list | add NAME --certificate FILE [--verified] | code NAME | verify NAME --certificate FILE | remove NAME',
-  async run(request) {
-    const [word = 'list', ...words] = request.words;
-    const action = Object.hasOwn(actions, word) ? actions[word] : undefined;
-    return action === undefined
-      ? failed(cliFault('verb-unknown', { verb: `service ca ${word}` }))
-      : action({ ...request, words });
+  actions: {
+    list: { run: list },
+    add: { words: 1, options: ['certificate'], flags: ['verified'], run: add },
+    code: { words: 1, run: code },
+    verify: { words: 1, options: ['certificate'], run: verify },
+    remove: { words: 1, run: remove },
   },
 };
 
@@ -42,16 +34,14 @@ async function add(request: CallRequest): Promise<Result<CallAnswer>> {
   return added.ok ? ok({ json: added.value, lines: [`${added.value.name} is kept, ${stateOf(added.value)}.`] }) : added;
 }
 
-async function code({ words, target }: CallRequest): Promise<Result<CallAnswer>> {
+async function code({ words, target, warn }: CallRequest): Promise<Result<CallAnswer>> {
   const name = nameIn(words);
   const made = name.ok ? await target.control.verificationCode(name.value) : name;
   if (!made.ok) return made;
   const { verificationCode } = made.value;
-  const lines = [
-    verificationCode,
-    'Sign a certificate with exactly this common name by the key of the CA, then verify.',
-  ];
-  return ok({ json: made.value, lines });
+  // beside the answer, so that a script finds the code alone
+  warn('Sign a certificate with exactly this common name by the key of the CA, then verify.');
+  return ok({ json: made.value, lines: [verificationCode] });
 }
 
 async function verify(request: CallRequest): Promise<Result<CallAnswer>> {

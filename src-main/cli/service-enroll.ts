@@ -12,6 +12,7 @@ import { registrationIdFromEk } from '../lib/tpm/registration-id.ts';
 import { readCertificate, type Certificate } from '../lib/x509/certificate.ts';
 import { certificatesFromPem, certificatesToPem } from '../lib/x509/pem.ts';
 import type { CallOption } from './service-options.ts';
+import { orList } from './options.ts';
 import { bytesOf } from './service-target.ts';
 import { cliFault } from './verb.ts';
 
@@ -19,6 +20,8 @@ type Values = Readonly<Partial<Record<CallOption, string>>>;
 
 /** By what proves the device: exactly one of a TPM's key, a certificate, a CA certificate's name and a symmetric key. */
 export async function individualEnrollment(values: Values, byKey: boolean): Promise<Result<IndividualEnrollment>> {
+  const proof = oneProof(values, byKey, ['tpm-ek', 'certificate', 'ca-name']);
+  if (!proof.ok) return proof;
   if (values['tpm-ek'] !== undefined) return tpmEnrollment(values);
   if (values.certificate !== undefined) return certificateEnrollment(values, values.certificate);
   const attestation = namedAttestation(values, byKey);
@@ -41,7 +44,13 @@ async function tpmEnrollment(values: Values): Promise<Result<IndividualEnrollmen
 async function certificateEnrollment(values: Values, file: string): Promise<Result<IndividualEnrollment>> {
   const certificate = await certificateIn(file);
   if (!certificate.ok) return certificate;
-  const registrationId = values['registration-id'] ?? certificate.value.commonNames[0];
+  const [commonName] = certificate.value.commonNames;
+  const registrationId = values['registration-id'] ?? commonName;
+  if (registrationId !== undefined && commonName?.toLowerCase() !== registrationId.toLowerCase()) {
+    const wanted =
+      commonName === undefined ? 'of a certificate with a common name' : `${commonName}, as in its common name`;
+    return failed(cliFault('option-wrong', { option: '--registration-id', value: registrationId, wanted }));
+  }
   if (registrationId === undefined) return failed(cliFault('option-missing', { option: '--registration-id' }));
   const primary = { certificate: certificatesToPem([certificate.value.der]) };
   const attestation = { type: 'x509' as const, x509: { clientCertificates: { primary } } };
@@ -50,6 +59,8 @@ async function certificateEnrollment(values: Values, file: string): Promise<Resu
 
 export async function groupEnrollment(values: Values, byKey: boolean): Promise<Result<EnrollmentGroup>> {
   if (values.id === undefined) return failed(cliFault('option-missing', { option: '--id' }));
+  const proof = oneProof(values, byKey, ['certificate', 'ca-name']);
+  if (!proof.ok) return proof;
   const named = namedAttestation(values, byKey);
   if (named !== undefined) return completed({ enrollmentGroupId: values.id, attestation: named }, values);
   if (values.certificate === undefined) {
@@ -60,6 +71,14 @@ export async function groupEnrollment(values: Values, byKey: boolean): Promise<R
   const primary = { certificate: certificatesToPem([certificate.value.der]) };
   const attestation = { type: 'x509' as const, x509: { signingCertificates: { primary } } };
   return completed({ enrollmentGroupId: values.id, attestation }, values);
+}
+
+function oneProof(values: Values, byKey: boolean, proofs: readonly CallOption[]): Result<void> {
+  const given = proofs.filter((name) => values[name] !== undefined).map((name) => `--${name}`);
+  const all = byKey ? [...given, '--symmetric-key'] : given;
+  if (all.length > 1) return failed(cliFault('option-clash', { options: all.join(' and ') }));
+  const isLone = values['secondary-ca-name'] !== undefined && values['ca-name'] === undefined;
+  return isLone ? failed(cliFault('option-missing', { option: '--ca-name, beside --secondary-ca-name,' })) : ok();
 }
 
 /** What needs no file: CA certificates by name, or keys that the service makes. */
@@ -82,7 +101,7 @@ function commonMembers(values: Values): Result<Pick<IndividualEnrollment, 'alloc
   const asked = values.allocation ?? (values.hub === undefined ? undefined : 'static');
   const allocationPolicy = allocationPolicies.find((known) => known === asked);
   if (asked !== undefined && allocationPolicy === undefined) {
-    const wanted = allocationPolicies.join(', ');
+    const wanted = orList(allocationPolicies);
     return failed(cliFault('option-wrong', { option: '--allocation', value: asked, wanted }));
   }
   return ok({
@@ -91,13 +110,19 @@ function commonMembers(values: Values): Result<Pick<IndividualEnrollment, 'alloc
   });
 }
 
+const minKeyText = 100;
+
 /** The TPM2B_PUBLIC: base64 given as such, or a file that holds it in binary or as base64 text. */
 async function endorsementKey(given: string): Promise<Result<Uint8Array>> {
   const direct = fromBase64(given);
   if (direct !== undefined && decodePublic(direct).ok) return ok(direct);
   const file = await bytesOf(given);
-  // base64 may hold a slash: what is no key and no file is more likely a wrong key when it is long
-  if (!file.ok) return direct === undefined ? file : failed(cliFault('ek-unreadable', { reason: 'no TPM2B_PUBLIC' }));
+  if (!file.ok) {
+    // an endorsement key has 300 characters of base64 or more: whoever wrote fewer meant a file
+    return direct === undefined || given.length < minKeyText
+      ? file
+      : failed(cliFault('ek-unreadable', { reason: 'no TPM2B_PUBLIC' }));
+  }
   const text = fromBase64(Buffer.from(file.value).toString('latin1').replace(/\s+/g, ''));
   for (const bytes of [file.value, ...(text === undefined ? [] : [text])]) {
     if (decodePublic(bytes).ok) return ok(bytes);

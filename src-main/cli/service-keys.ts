@@ -7,6 +7,7 @@ import { cliFault } from './verb.ts';
 
 export const deviceKeyCall: ServiceCall = {
   usage: 'device-key --registration-id ID [--group ID]   (prints the key: of the group derived for it, or its own)',
+  options: ['registration-id', 'group'],
   run: deviceKey,
 };
 

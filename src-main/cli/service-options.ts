@@ -3,7 +3,6 @@ import type { TargetOption } from './service-target.ts';
 
 export const callOptions = [
   'weight',
-  'connection-string-file',
   'tpm-ek',
   'certificate',
   'registration-id',
@@ -19,7 +18,10 @@ export const callOptions = [
   'validity-days',
   'body',
 ] as const;
-export type CallOption = (typeof callOptions)[number] | TargetOption;
+export type OwnOption = (typeof callOptions)[number];
+export type CallOption = OwnOption | TargetOption;
 
 /** Those that take no value. */
-export const callFlags = ['help', 'json', 'symmetric-key', 'verified'] as const;
+export const everyCallFlags = ['help', 'json'] as const;
+export const ownFlags = ['symmetric-key', 'verified'] as const;
+export type CallFlag = (typeof ownFlags)[number];

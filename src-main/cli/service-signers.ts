@@ -8,17 +8,16 @@ import { table, type CallAnswer, type CallRequest, type ServiceCall } from './se
 import { bytesOf } from './service-target.ts';
 import { cliFault } from './verb.ts';
 
-const actions: Readonly<Record<string, (request: CallRequest) => Promise<Result<CallAnswer>>>> = { list, set, remove };
-
 export const signerCall: ServiceCall = {
   usage:
     'signer list | set (--group ID | --registration-id ID) --certificate CHAIN.pem --key-file KEY.pem [--passphrase-file FILE] [--validity-days N] | remove (--group ID | --registration-id ID)',
-  async run(request) {
-    const [word = 'list'] = request.words;
-    const action = Object.hasOwn(actions, word) ? actions[word] : undefined;
-    return action === undefined
-      ? failed(cliFault('verb-unknown', { verb: `service signer ${word}` }))
-      : action(request);
+  actions: {
+    list: { run: list },
+    set: {
+      options: ['group', 'registration-id', 'certificate', 'key-file', 'passphrase-file', 'validity-days'],
+      run: set,
+    },
+    remove: { options: ['group', 'registration-id'], run: remove },
   },
 };
 
@@ -57,7 +56,11 @@ async function remove({ values, target }: CallRequest): Promise<Result<CallAnswe
 
 type Values = CallRequest['values'];
 
-function ownerIn({ group, 'registration-id': registrationId }: Values): Result<SignerOwner> {
+/** The one enrollment that is meant. */
+export function ownerIn({ group, 'registration-id': registrationId }: Values): Result<SignerOwner> {
+  if (group !== undefined && registrationId !== undefined) {
+    return failed(cliFault('option-clash', { options: '--group and --registration-id' }));
+  }
   if (group !== undefined) return ok({ kind: 'group', id: group });
   if (registrationId !== undefined) return ok({ kind: 'individual', id: registrationId });
   return failed(cliFault('option-missing', { option: '--group or --registration-id' }));
@@ -77,7 +80,11 @@ async function keyIn(values: Values): Promise<Result<string>> {
   const passphrase = file === undefined ? ok(undefined) : await textOf('--passphrase-file', file);
   if (!passphrase.ok) return passphrase;
   // Editors and `echo` end the line; a blank at its end may be part of the passphrase.
-  return openedPrivateKey(text.value, passphrase.value?.split(/\r?\n/, 1)[0]);
+  const opened = openedPrivateKey(text.value, passphrase.value?.split(/\r?\n/, 1)[0]);
+  if (opened.ok || !text.value.includes('ENCRYPTED')) return opened;
+  const keyFile = values['key-file'] ?? '';
+  if (file === undefined) return failed(cliFault('key-encrypted', { file: keyFile }));
+  return failed(cliFault('passphrase-wrong', { file: keyFile, passphraseFile: file }));
 }
 
 function factsOf({ subject, notAfterUtc, validityDays }: SignerView): readonly string[] {

@@ -3,12 +3,12 @@ import { resolve } from 'node:path';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import { tlsKeyKinds, type TlsKeyKind } from '../lib/x509/tls-authority.ts';
 import { ipAddress, parseOptions, wholeNumber, type ParsedOptions } from './options.ts';
-import type { ServiceCall } from './service-call.ts';
+import { chosenCall, type CallAnswer, type ChosenCall } from './service-call.ts';
 import { serviceCalls } from './service-calls.ts';
-import { callFlags, callOptions, type CallOption } from './service-options.ts';
+import { callOptions, everyCallFlags, ownFlags, type CallOption } from './service-options.ts';
 import { defaultAddress, type Ports } from './service-place.ts';
 import { runService, type ServiceRunOptions } from './service-run.ts';
-import { openTarget, readyFileIn, targetOptions } from './service-target.ts';
+import { openTarget, plainSecretsIn, readyFileIn, targetOptions } from './service-target.ts';
 import { cliFault, exitCodes, failWith, type Output, type Verb } from './verb.ts';
 
 const runOptions = [
@@ -38,7 +38,7 @@ const usage = [
   '                  [--hub-names A,B] [--hub-faults 1=down,2=slow:500] [--hub-ca-file FILE]',
   `  runs the provisioning service with its virtual hubs, on ${defaultAddress} unless told otherwise`,
   '',
-  'benchline service WORD ... (--data DIR | --ready-file FILE | --connection-string CS --ca FILE) [--json]',
+  'benchline service WORD ... (--data DIR | --ready-file FILE | --connection-string-file FILE --ca FILE) [--json]',
   ...Object.values(serviceCalls).map((call) => `  ${call.usage}`),
 ].join('\n');
 
@@ -53,9 +53,7 @@ export const serviceVerb: Verb = {
     }
     const [word, ...rest] = args;
     if (word === undefined || word.startsWith('-')) return start(args, output);
-    const call = Object.hasOwn(serviceCalls, word) ? serviceCalls[word] : undefined;
-    if (call === undefined) return failWith(cliFault('verb-unknown', { verb: `service ${word}` }), output);
-    return ask(call, rest, output);
+    return ask(word, rest, output);
   },
 };
 
@@ -66,7 +64,8 @@ async function start(args: readonly string[], output: Output): Promise<number> {
 }
 
 function runOptionsOf({ values, words }: ParsedOptions<RunOption>): Result<ServiceRunOptions> {
-  if (words[0] !== undefined) return failed(cliFault('option-unknown', { reason: words[0] }));
+  if (words[0] !== undefined)
+    return failed(cliFault('option-unknown', { reason: `The word ${words[0]} belongs to no option.` }));
   if (values.data === undefined) return failed(cliFault('option-missing', { option: '--data' }));
   const ports = portsOf(values);
   if (!ports.ok) return ports;
@@ -112,24 +111,36 @@ function portsOf(values: Readonly<Partial<Record<RunOption, string>>>): Result<P
   return ok(ports);
 }
 
-async function ask(call: ServiceCall, args: readonly string[], output: Output): Promise<number> {
-  const parsed = parseOptions<CallOption>(args, [...targetOptions, ...callOptions], callFlags);
+async function ask(name: string, args: readonly string[], output: Output): Promise<number> {
+  const call = Object.hasOwn(serviceCalls, name) ? serviceCalls[name] : undefined;
+  if (call === undefined) return failWith(cliFault('verb-unknown', { verb: `service ${name}` }), output);
+  const flags = [...everyCallFlags, ...ownFlags];
+  const parsed = parseOptions<CallOption>(args, [...targetOptions, ...callOptions], flags);
   if (!parsed.ok) return failWith(parsed.fault, output, args.includes('--json'));
   const asJson = parsed.value.flags.has('json');
-  const { 'connection-string': connectionString, ...others } = parsed.value.values;
-  const own = call.takesConnectionString === true || connectionString === undefined;
-  const target = await openTarget(own ? others : { ...others, 'connection-string': connectionString });
-  if (!target.ok) return failWith(target.fault, output, asJson);
-  const answer = await call.run({
-    ...parsed.value,
-    target: target.value,
-    warn: (text) => {
-      output.warn(text);
-    },
-  });
-  target.value.close();
+  const chosen = chosenCall(name, call, parsed.value);
+  const answer = chosen.ok ? await answerOf(chosen.value, output) : chosen;
   if (!answer.ok) return failWith(answer.fault, output, asJson);
   if (asJson) output.json(answer.value.json);
   else output.say(answer.value.lines.join('\n'));
   return exitCodes.done;
+}
+
+async function answerOf({ action, parsed }: ChosenCall, output: Output): Promise<Result<CallAnswer>> {
+  const warn = (text: string): void => {
+    output.warn(text);
+  };
+  for (const option of plainSecretsIn(parsed.values)) {
+    warn(`Every user of this machine can read --${option}: name a file instead, by --connection-string-file FILE.`);
+  }
+  if ('ofHub' in action) return action.run({ ...parsed, warn });
+  const { 'connection-string': _plain, 'connection-string-file': _file, ...others } = parsed.values;
+  const target = await openTarget(action.takesHubString === true ? others : parsed.values);
+  if (!target.ok) return target;
+  const answer = await action.run({ ...parsed, warn, target: target.value });
+  target.value.close();
+  const file = target.value.readyFile;
+  if (answer.ok || answer.fault.code !== 'peer-offline' || file === undefined) return answer;
+  // a service that was killed leaves its ready file behind
+  return failed(cliFault('service-not-running', { file }));
 }

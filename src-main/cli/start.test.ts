@@ -34,7 +34,7 @@ describe('a headless start refuses before the job', () => {
 
   it('a word that belongs to no option', async () => {
     const [code, said] = await told('2');
-    expect([code, said.includes('"2" belongs to no option')]).toEqual([2, true]);
+    expect([code, said.includes('word 2 belongs to no option')]).toEqual([2, true]);
   });
 
   it('a folder for throw-away folders that is not there', async () => {

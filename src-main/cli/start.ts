@@ -8,7 +8,7 @@ import { systemClock } from '../lib/base/host.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import { systemCodeOf } from '../lib/files/durable-file.ts';
 import { counted, type HeadlessResult, isComplete, runHeadless } from './headless.ts';
-import { ipAddress, parseOptions, wholeNumber } from './options.ts';
+import { ipAddress, orList, parseOptions, wholeNumber } from './options.ts';
 import { programFile } from './program-file.ts';
 import { tryResultFile, writeResultFile } from './result-file.ts';
 import { startStation } from './station-client.ts';
@@ -62,7 +62,7 @@ async function start(args: readonly string[], output: Output): Promise<number> {
   }
   const [word] = parsed.value.words;
   if (word !== undefined) {
-    return failWith(cliFault('option-unknown', { reason: `"${word}" belongs to no option` }), output);
+    return failWith(cliFault('option-unknown', { reason: `The word ${word} belongs to no option.` }), output);
   }
   // The window is opened by scripts/run.mjs, which knows where Electron lies.
   if (!parsed.value.flags.has('headless')) {
@@ -110,7 +110,7 @@ function numbersOf(values: Readonly<Partial<Record<Name, string>>>) {
 function oneOf<const Choice extends string>(option: string, value: string, choices: readonly Choice[]): Result<Choice> {
   const choice = choices.find((one) => one === value);
   if (choice !== undefined) return ok(choice);
-  return failed(cliFault('option-wrong', { option: `--${option}`, value, wanted: choices.join(', ') }));
+  return failed(cliFault('option-wrong', { option: `--${option}`, value, wanted: orList(choices) }));
 }
 
 /** swtpm where it is installed; asked for by name it is never replaced in silence. */

@@ -25,8 +25,9 @@ export interface Verb {
 
 export const cliFault = faultMaker({
   'verb-unknown': { say: 'There is no verb {verb}.', hint: 'See the list with: benchline --help' },
-  'option-unknown': { say: 'That cannot be understood: {reason}', hint: 'See how it is asked with --help.' },
+  'option-unknown': { say: '{reason}', hint: 'See how it is asked with --help.' },
   'option-missing': { say: '{option} is missing.', hint: 'See how it is asked with --help.' },
+  'option-clash': { say: '{options} contradict each other.', hint: 'Give one of them.' },
   'option-wrong': { say: '{option} cannot be {value}.', hint: 'It must be {wanted}.' },
   'service-not-running': {
     say: 'No running service was found in {file}.',
@@ -47,7 +48,19 @@ export const cliFault = faultMaker({
   },
   'enrollment-exists': {
     say: '{id} is enrolled already.',
-    hint: 'Choose another name, or delete the enrollment first.',
+    hint: 'Choose another name, or take it away first: benchline service unenroll {option} {id}.',
+  },
+  'key-encrypted': {
+    say: 'The key in {file} is encrypted, and no passphrase was given.',
+    hint: 'Give the file that holds its passphrase by --passphrase-file FILE.',
+  },
+  'passphrase-wrong': {
+    say: 'The passphrase in {passphraseFile} does not open the key in {file}.',
+    hint: 'Write the right one into the first line of the file given by --passphrase-file.',
+  },
+  'hub-answered': {
+    say: '{peer} answered {status}: {message}.',
+    hint: 'Look at the device, and at the fault that may be set: hub-call GET /benchline/v1/fault.',
   },
   'no-symmetric-key': {
     say: '{id} does not attest by a symmetric key.',

@@ -70,7 +70,7 @@ describe('a CA certificate', () => {
   it('is verified with what OpenSSL signs, and then named by a group whose devices register', async () => {
     expect(await answer('ca', 'add', 'root-2024', '--certificate', tool.path('root.pem'))).toContain('not verified');
     expect((await bench.ask('enroll-group', '--id', 'line-9', '--ca-name', 'root-2024')).code).toBe(1);
-    const [code = ''] = (await answer('ca', 'code', 'root-2024')).split('\n');
+    const code = await answer('ca', 'code', 'root-2024');
     tool.put('proof.pem', signedBy('root', code).cert);
     expect(await answer('ca', 'verify', 'root-2024', '--certificate', tool.path('proof.pem'))).toContain('is verified');
     await answer('enroll-group', '--id', 'line-9', '--ca-name', 'root-2024');
@@ -80,7 +80,7 @@ describe('a CA certificate', () => {
       deviceId: 'press-19',
     });
     expect(await answer('ca', 'list')).toMatch(/root-2024 +verified +CN=Outside Root/);
-    expect((await bench.ask('ca', 'remove', 'root-2024')).text).toContain('still named by 1');
+    expect((await bench.ask('ca', 'remove', 'root-2024')).text).toContain('still named by 1 enrollment.');
   });
 });
 
@@ -90,7 +90,10 @@ describe('a signer', () => {
     tool.run('pkcs8', '-topk8', '-in', 'ca.key', '-out', 'ca-locked.key', '-passout', 'file:pass.txt');
     tool.put('chain.pem', tool.get('ca.pem').toString() + tool.get('root.pem').toString());
     const files = ['--certificate', tool.path('chain.pem'), '--key-file', tool.path('ca-locked.key')];
-    expect((await bench.ask('signer', 'set', '--group', 'line-8', ...files)).code).toBe(1);
+    expect((await bench.ask('signer', 'set', '--group', 'line-8', ...files)).text).toContain('(key-encrypted)');
+    const wrong = ['--passphrase-file', tool.put('wrong.txt', 'close sesame\n')];
+    const shut = await bench.ask('signer', 'set', '--group', 'line-8', ...files, ...wrong);
+    expect(shut.text).toContain('(passphrase-wrong)');
     const unlocked = [...files, '--passphrase-file', tool.path('pass.txt'), '--validity-days', '5'];
     expect(await answer('signer', 'set', '--group', 'line-8', ...unlocked)).toContain('CN=Outside Intermediate');
     expect(await answer('signer', 'list')).toMatch(/group +line-8 +CN=Outside Intermediate/);

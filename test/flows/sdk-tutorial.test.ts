@@ -80,7 +80,7 @@ describe('benchline service', () => {
     }
   });
 
-  it('enrolls a device and a group by .pem and by .cer, named by the certificate unless told otherwise', async () => {
+  it('enrolls a device and a group by .pem and by .cer, the device named by its certificate', async () => {
     const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-noenc', '-keyout', 'unit.key'];
     tool.run('req', '-x509', ...key, '-subj', '/CN=unit-77', '-days', '9', '-out', 'unit.pem');
     expect(await bench.ask('enroll', '--certificate', tool.path('unit.pem'))).toEqual({
@@ -88,8 +88,9 @@ describe('benchline service', () => {
       text: 'unit-77 is enrolled.\n',
     });
     const { hostName } = bench.ready.hubs[1]!;
+    tool.run('req', '-x509', ...key, '-subj', '/CN=unit-78', '-days', '9', '-out', 'unit-78.pem');
     const pinned = ['--registration-id', 'unit-78', '--device-id', 'press-78', '--hub', hostName];
-    expect(await answer('enroll', '--certificate', tool.path('unit.pem'), ...pinned)).toMatchObject({
+    expect(await answer('enroll', '--certificate', tool.path('unit-78.pem'), ...pinned)).toMatchObject({
       registrationId: 'unit-78',
       deviceId: 'press-78',
       allocationPolicy: 'static',
@@ -111,6 +112,55 @@ describe('benchline service', () => {
     expect(noFile.text).toContain('(file-unreadable)');
     const noKey = await bench.ask('enroll', '--tpm-ek', ek.subarray(0, 99).toString('base64'));
     expect(noKey.text).toContain('(ek-unreadable)');
+  });
+
+  it('takes an enrollment away, which the refusal of a second one names', async () => {
+    await answer('enroll', '--symmetric-key', '--registration-id', 'spare-1');
+    const second = await bench.ask('enroll', '--symmetric-key', '--registration-id', 'spare-1');
+    expect(second.text).toContain('benchline service unenroll --registration-id spare-1');
+    expect(await bench.ask('unenroll', '--registration-id', 'spare-1')).toEqual({
+      code: 0,
+      text: 'spare-1 is no longer enrolled.\n',
+    });
+    const gone = await bench.ask('unenroll', '--registration-id', 'spare-1');
+    expect(gone.code).toBe(1);
+    expect(gone.text).toMatch(/not-found/);
+    expect(gone.text).not.toContain('..');
+    await answer('enroll-group', '--id', 'spare-line', '--symmetric-key');
+    expect(await bench.ask('unenroll', '--group', 'spare-line')).toMatchObject({ code: 0 });
+    expect((await bench.ask('enrollments')).text).not.toContain('spare');
+  });
+
+  it('enrolls for a linked hub alone, and a certificate under its own name alone', async () => {
+    const elsewhere = await bench.ask('enroll', '--symmetric-key', '--registration-id', 'spare-2', '--hub', 'nowhere');
+    expect(elsewhere).toMatchObject({ code: 2, text: expect.stringContaining('--hub cannot be nowhere.') as string });
+    expect(elsewhere.text).toContain(bench.ready.hubs[0]!.hostName);
+    const renamed = await bench.ask('enroll', '--certificate', tool.path('unit.pem'), '--registration-id', 'unit-79');
+    expect(renamed).toMatchObject({ code: 2, text: expect.stringContaining('It must be unit-77') as string });
+  });
+
+  it('asks a hub in its own words, by its name or its connection string', async () => {
+    const path = '/benchline/v1/fault';
+    const { connectionString } = bench.ready.hubs[0]!;
+    const file = tool.put('hub-1.txt', connectionString);
+    expect(await bench.ask('hub-call', 'GET', path, '--connection-string-file', file)).toMatchObject({ code: 0 });
+    const wrong = await bench.ask('hub-call', 'FETCH', path);
+    expect(wrong.text).toContain('The method cannot be FETCH.');
+    expect((await bench.ask('hub-call', 'GET', 'devices')).text).toContain('The path cannot be devices.');
+    const method = ['hub-call', 'POST', '/twins/nobody/methods', '--body', '{"methodName":"reboot"}'];
+    const refused = await bench.ask(...method);
+    expect(refused.code).toBe(1);
+    expect(refused.text).toContain('nobody');
+  });
+
+  it('takes the service by a connection string from a file, and warns of one on the command line', async () => {
+    const file = tool.put('service.txt', bench.ready.serviceConnectionString);
+    const named = ['--connection-string-file', file, '--ca', bench.ready.caFile];
+    expect(await bench.ask('policy', ...named)).toEqual({ code: 0, text: 'hashed\n' });
+    const elsewhere = tool.put('elsewhere.txt', 'HostName=127.0.0.1:1;SharedAccessKeyName=owner;SharedAccessKey=AAAA');
+    const plain = await bench.ask('policy', '--connection-string', 'nonsense');
+    expect(plain.text).toContain('can read --connection-string');
+    expect((await bench.ask('policy', '--connection-string-file', elsewhere)).code).toBe(1);
   });
 
   it('knows no other word, and no service where there is none', async () => {

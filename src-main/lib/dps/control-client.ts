@@ -56,6 +56,8 @@ export const registrationRow = z.object({
   assignedHub: z.string().nullable(),
   deviceId: z.string().nullable(),
   substatus: z.string().nullable(),
+  /** Of a failed one (dps-wire 1.9); a service of before did not say it. */
+  errorCode: z.number().nullish(),
   errorMessage: z.string().nullable(),
   lastUpdatedDateTimeUtc: z.string(),
 });

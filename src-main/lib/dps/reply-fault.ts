@@ -49,8 +49,8 @@ export function faultOfReply(reply: HttpsReply, peer: string, clock: Clock): Dps
 
 function errorFacts(reply: HttpsReply): { message: string; errorCode: number; trackingId?: string } {
   const body = errorBody.safeParse(reply.json).data ?? {};
-  // Cut: the text comes from outside and goes into a log and onto a screen.
-  const message = (body.message ?? body.Message ?? 'without a reason').slice(0, 500);
+  // Cut: the text comes from outside and goes into a log and onto a screen, there within a sentence that has its own stop.
+  const message = (body.message ?? body.Message ?? 'without a reason').slice(0, 500).replace(/\.$/, '');
   const errorCode = body.errorCode ?? reply.status * 1_000;
   return body.trackingId === undefined ? { message, errorCode } : { message, errorCode, trackingId: body.trackingId };
 }

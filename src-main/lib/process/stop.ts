@@ -3,7 +3,7 @@
 /** Set by a parent that wants its child to stop with it. */
 export const stopWithParentEnv = 'BENCHLINE_STOP_WITH_PARENT';
 
-/** Aborted once, at the first SIGTERM or SIGINT, or when the parent is gone. */
+/** Aborted once, at the first SIGTERM or SIGINT, at the end of its terminal, or when the parent is gone. */
 export function stopRequested(): AbortSignal {
   const stop = new AbortController();
   const stopNow = (): void => {
@@ -11,6 +11,8 @@ export function stopRequested(): AbortSignal {
   };
   process.once('SIGTERM', stopNow);
   process.once('SIGINT', stopNow);
+  // A terminal that is closed; nohup takes the terminal away from what shall outlive it.
+  if (process.stdin.isTTY) process.once('SIGHUP', stopNow);
   if (process.env[stopWithParentEnv] === '1') {
     process.stdin.resume();
     process.stdin.once('end', stopNow);

@@ -13,7 +13,7 @@ export const serviceFault = faultMaker({
     hint: 'Add the definition or choose another policy.',
   },
   'hub-refused': { say: 'The hub {hub} cannot be linked: {reason}', hint: 'Check its connection string.' },
-  'in-use': { say: '{what} is still named by {count} enrollments.', hint: 'Change or remove them first.' },
+  'in-use': { say: '{what} is still named by {enrollments}.', hint: 'Change or remove them first.' },
   'signer-unusable': {
     say: 'The signer of the enrollment cannot issue: {reason}',
     hint: 'Set another signer for it: benchline service signer set.',

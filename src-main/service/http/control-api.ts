@@ -65,6 +65,7 @@ function rowOf(registration: Registration): RegistrationRow {
     assignedHub: registration.assignedHub ?? null,
     deviceId: registration.deviceId ?? null,
     substatus: registration.substatus ?? null,
+    errorCode: registration.errorCode ?? null,
     errorMessage: registration.errorMessage ?? null,
     lastUpdatedDateTimeUtc: wireTime(isoTime(registration.updatedMs)),
   };

@@ -37,7 +37,13 @@ export function caCertificatesOver({ look, change }: Access): CaTable {
           .select((rows) => rows.fn.countAll<number>().as('n'))
           .where('authority_key', '=', key)
           .executeTakeFirstOrThrow();
-        if (named.n > 0) return failed(serviceFault('in-use', { what: nameOf(key), count: named.n }));
+        if (named.n > 0)
+          return failed(
+            serviceFault('in-use', {
+              what: nameOf(key),
+              enrollments: named.n === 1 ? '1 enrollment' : `${named.n} enrollments`,
+            }),
+          );
         const done = await db.deleteFrom('authorities').where('key', '=', key).executeTakeFirst();
         return done.numDeletedRows === 1n ? ok() : failed(serviceFault('not-found', { what: nameOf(key) }));
       }),
