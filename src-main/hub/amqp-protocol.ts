@@ -1,4 +1,5 @@
 /** What a hub does with AMQP connections (dps-wire 10.4): who they speak for, and which links they may have. */
+import { inBackground } from '../lib/base/background.ts';
 import { fromUtf8 } from '../lib/base/bytes.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
@@ -108,9 +109,13 @@ export function createHubAmqp(parts: AmqpProtocolParts): Readonly<AmqpAcceptor> 
         stream.destroy();
         return;
       }
-      void parts.faults.strike().then((strike) => {
+      const enter = async (): Promise<void> => {
+        const strike = await parts.faults.strike();
         if (strike.is === 'down') stream.destroy();
         else acceptor.accept(stream, struck(refusals, peer, strike.is));
+      };
+      inBackground(parts.log, 'amqp-not-entered', enter, () => {
+        stream.destroy();
       });
     },
   });

@@ -1,4 +1,5 @@
 /** One virtual hub: its registry, its devices' connections, and what ties them together. */
+import { inBackground } from '../lib/base/background.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
@@ -65,7 +66,7 @@ export async function createHub(parts: HubParts): Promise<Readonly<Hub>> {
     presence.forget(event.deviceId);
     messages.forget(event.deviceId);
     cloudMessages.forget(event.deviceId);
-    void devices.forget(event.deviceId);
+    inBackground(log, 'mqtt-session-not-forgotten', () => devices.forget(event.deviceId));
   };
   const registry = createRegistry({ store, clock, random, log, tell });
   const cores = { connections, methods, cloudMessages };
@@ -73,11 +74,15 @@ export async function createHub(parts: HubParts): Promise<Readonly<Hub>> {
   const faults = createFaultSwitch(clock, () => {
     connections.closeAll();
   });
-  const devices = await createMqttBroker(deviceHooks({ desk, faults, store, clock, log }), {
-    maxPacketBytes,
-    maxConnections: maxTlsConnections, // the listener's own bound
-    cleanSession: 'as-asked',
-  });
+  const devices = await createMqttBroker(
+    deviceHooks({ desk, faults, store, clock, log }),
+    {
+      maxPacketBytes,
+      maxConnections: maxTlsConnections, // the listener's own bound
+      cleanSession: 'as-asked',
+    },
+    log,
+  );
   const api = { access, registry, presence, messages, ...cores, desk, faults, clock, random };
   const amqp = createHubAmqp({ desk, access, faults, clock, log });
   return Object.freeze<Hub>({

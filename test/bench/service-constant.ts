@@ -86,9 +86,8 @@ const hooks: MqttHooks<undefined> = {
 };
 const assignedBytes = Buffer.from(assigned);
 const assigningBytes = Buffer.from(assigning);
-const broker = await createMqttBroker<undefined>(hooks, {
-  ...{ maxPacketBytes: 131_072, maxConnections: maxTlsConnections, cleanSession: 'always' },
-});
+const limits = { maxPacketBytes: 131_072, maxConnections: maxTlsConnections, cleanSession: 'always' } as const;
+const broker = await createMqttBroker<undefined>(hooks, limits, silentLog);
 const mqtts = must(
   await listenTls({
     ...place,

@@ -8,6 +8,7 @@ import fc from 'fast-check';
 import { generate, type Packet } from 'mqtt-packet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
+import { silentLog } from '../../src-main/lib/base/log.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
 import { createMqttBroker } from '../../src-main/lib/listen/mqtt-broker.ts';
@@ -25,7 +26,10 @@ const connectMs = 1_500;
 const answerBytes = 3_000;
 
 const hooks: MqttHooks<unknown> = {
-  connecting: ({ password }) => ({ is: password.length === 0 ? 'not-authorized' : 'accepted' }),
+  connecting({ clientId, password }) {
+    if (clientId === 'breaks') throw new Error('a bug');
+    return { is: password.length === 0 ? 'not-authorized' : 'accepted' };
+  },
   connected: () => undefined,
   disconnected: () => undefined,
   mayPublish: (_connection, { topic, qos }) => qos < 2 && topic.startsWith('ask/'),
@@ -59,12 +63,16 @@ async function open() {
   const credential = must(
     await authority.serverCredential({ slug: 'broker', commonName: host, dnsNames: [], ipAddresses: [host] }),
   );
-  const broker = await createMqttBroker(hooks, {
-    maxPacketBytes,
-    maxConnections: 50,
-    cleanSession: 'always',
-    connectMs,
-  });
+  const broker = await createMqttBroker(
+    hooks,
+    {
+      maxPacketBytes,
+      maxConnections: 50,
+      cleanSession: 'always',
+      connectMs,
+    },
+    silentLog,
+  );
   const listener = must(await listenTls({ host, port: 0, credential, accept: broker.handle }));
   return {
     broker,
@@ -154,6 +162,13 @@ describe('a connection that is no MQTT 3.1.1 is ended, and nothing else suffers'
     const client = await dial();
     client.send({ ...connectPacket, protocolVersion: 5 });
     expect(await client.ended()).toMatchObject([{ cmd: 'connack', returnCode: 1 }]);
+  });
+
+  it('a CONNECT in whose judgement we break is answered by code 3', async () => {
+    const client = await dial();
+    client.send({ ...connectPacket, clientId: 'breaks' });
+    expect(await client.ended()).toMatchObject([{ cmd: 'connack', returnCode: 3 }]);
+    await expectServing();
   });
 
   it('a packet that announces more than is allowed is not waited for', async () => {

@@ -3,6 +3,7 @@
  * engine: a mechanism sees its peer, one frame is handled at a time, and nothing waits without a bound.
  */
 import type { Duplex } from 'node:stream';
+import { inBackground, nameOf } from '../base/background.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { AmqpAcceptor, AmqpError, AmqpLimits, AmqpProgram, SaslExchange, SaslStep } from './amqp.ts';
@@ -254,12 +255,16 @@ function takeSasl<Who>(
   sasl.isBusy = true;
   // nothing is read meanwhile: a client answers only what it was asked
   connection.stream.pause();
-  void settled(acceptor, answer).then((step) => {
+  const goOn = async (): Promise<void> => {
+    const step = await settled(acceptor, answer);
     sasl.isBusy = false;
     if (connection.wire.isEnding) return;
     connection.stream.resume();
     takeStep(connection, step);
     advance(acceptor, connection);
+  };
+  inBackground(acceptor.log, 'amqp-login-broke', goOn, () => {
+    connection.stream.destroy();
   });
 }
 
@@ -281,7 +286,7 @@ async function settled<Who>(
     return await answer();
   } catch (error) {
     // a bug of ours: the client is told to come again, and it is seen
-    log.error('login-failed', { reason: error instanceof Error ? error.message : 'unknown' });
+    log.error('login-failed', { error: nameOf(error) });
     return { is: 'unavailable' };
   }
 }

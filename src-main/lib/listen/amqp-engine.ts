@@ -1,5 +1,6 @@
 /** The owner of rhea: one connection after its login, from frames to links and messages and back. */
 import { EventEmitter } from 'node:events';
+import { nameOf } from '../base/background.ts';
 import type { Log } from '../base/log.ts';
 import type {
   AmqpConnection,
@@ -106,7 +107,7 @@ export function createAmqpEngine({ limits, log, wire, connected }: EngineParts):
   for (const event of ['protocol_error', 'error']) {
     connection.on(event, (error: Error) => {
       // what the guard has let through, or a bug of ours
-      log.warn('amqp-connection-failed', { reason: error.message });
+      log.warn('amqp-connection-failed', { error: nameOf(error) });
       close({ condition: 'amqp:decode-error', description: 'What came cannot be understood.' });
     });
   }

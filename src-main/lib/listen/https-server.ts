@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { fastify, type FastifyReply, type FastifyRequest } from 'fastify';
+import { nameOf } from '../base/background.ts';
 import type { Log } from '../base/log.ts';
 import { failed, ok, type Result } from '../base/result.ts';
 import { faultOfListen } from './faults.ts';
@@ -115,7 +116,7 @@ export async function listenHttps(options: HttpsServerOptions): Promise<Result<L
   });
   app.setErrorHandler((error: Error & { readonly statusCode?: number }, _request, reply) => {
     const refusal = refusalOf(error.statusCode);
-    if (refusal === 'internal') options.log.error('request-failed', { reason: error.message });
+    if (refusal === 'internal') options.log.error('request-failed', { error: nameOf(error) });
     send(reply, options.refuse(refusal));
   });
   try {

@@ -9,6 +9,8 @@ import {
   type PublishPacket,
   type Subscription,
 } from 'aedes';
+import { inBackground, nameOf } from '../base/background.ts';
+import type { Log } from '../base/log.ts';
 import { createUnacknowledged, keepNoOutgoing, type Unacknowledged } from './mqtt-outgoing.ts';
 import { createMqttSizeGuard } from './mqtt-size-guard.ts';
 import type {
@@ -41,6 +43,7 @@ interface Link<Peer> {
 interface BrokerState<Peer> {
   readonly hooks: MqttHooks<Peer>;
   readonly limits: MqttLimits;
+  readonly log: Log;
   readonly links: WeakMap<Client, Link<Peer>>;
   /** The one connection of each client id. */
   readonly live: Map<string, Link<Peer>>;
@@ -65,10 +68,12 @@ const maxClientIdLength = 128;
 export async function createMqttBroker<Peer>(
   hooks: MqttHooks<Peer>,
   limits: MqttLimits,
+  log: Log,
 ): Promise<Readonly<MqttBroker<Peer>>> {
   const state: BrokerState<Peer> = {
     hooks,
     limits,
+    log,
     links: new WeakMap(),
     live: new Map(),
     open: new Set(),
@@ -117,9 +122,13 @@ function optionsFor<Peer>(state: BrokerState<Peer>, kept: () => KeptSessions): A
     },
     authenticate(client, userName, password, done) {
       const said = { userName: userName ?? '', password: password ?? Buffer.alloc(0) };
-      void decide(state, links.get(client), said, kept).then((decision) => {
+      const answer = async (): Promise<void> => {
+        const decision = await decideSafely(state, links.get(client), said, kept);
         if (decision.is === 'accepted') done(null, true);
         else done(refusal(decision.is), false);
+      };
+      inBackground(state.log, 'login-not-answered', answer, () => {
+        client.close();
       });
     },
     authorizePublish(client, packet, callback) {
@@ -138,6 +147,16 @@ function optionsFor<Peer>(state: BrokerState<Peer>, kept: () => KeptSessions): A
       callback(null);
     },
   };
+}
+
+/** A bug of ours: the client is told to come again, and it is seen. */
+async function decideSafely<Peer>(...asked: Parameters<typeof decide<Peer>>): Promise<MqttDecision> {
+  try {
+    return await decide(...asked);
+  } catch (error) {
+    asked[0].log.error('login-failed', { error: nameOf(error) });
+    return { is: 'unavailable' };
+  }
 }
 
 async function decide<Peer>(

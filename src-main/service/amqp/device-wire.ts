@@ -1,4 +1,5 @@
 /** The device API over AMQP (dps-wire 3): a login says who, a link's address too, a message's property says what. */
+import { inBackground, nameOf } from '../../lib/base/background.ts';
 import { fromUtf8, utf8 } from '../../lib/base/bytes.ts';
 import { parseJson } from '../../lib/base/json.ts';
 import { createLane } from '../../lib/base/lane.ts';
@@ -87,7 +88,11 @@ function handlersOf(caller: Caller): AmqpHandlers {
   return {
     attaching: (link) => attach(caller, link),
     received(link, message, delivery) {
-      void lane.run(() => serve(caller, { link, message, delivery }));
+      const answer = () => lane.run(() => serve(caller, { link, message, delivery }));
+      // a bug ends this connection and no other
+      inBackground(caller.parts.log, 'amqp-device-broke', answer, () => {
+        caller.connection.close(broken);
+      });
     },
     sendable: () => undefined,
     detached: (link) => void caller.replies.delete(link),
@@ -145,6 +150,7 @@ async function serve(caller: Caller, { link, message, delivery }: Request): Prom
   if (!reply.send({ correlationId, application, data: utf8(JSON.stringify(json)) })) caller.connection.close(tooMuch);
 }
 
+const broken: AmqpError = { condition: 'amqp:internal-error', description: 'Internal error.' };
 const tooMuch: AmqpError = { condition: 'amqp:resource-limit-exceeded', description: 'Answers are not taken.' };
 
 interface Answer {
@@ -169,7 +175,7 @@ async function answerTo(caller: Caller, link: AmqpLink, message: AmqpMessage): P
         return errorOf(caller, serviceFault('invalid', { reason: 'The operation is not known.' }));
     }
   } catch (error) {
-    parts.log.error('request-failed', { reason: error instanceof Error ? error.message : 'unknown' });
+    parts.log.error('request-failed', { error: nameOf(error) });
     return amqpErrorOf(errorBody(parts, 500_001, 'Internal error.'), parts.retryAfterS);
   }
 }

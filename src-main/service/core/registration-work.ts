@@ -1,4 +1,5 @@
 /** The work of one registration: the device is written to its hub, then the operation is finished in the store. */
+import { nameOf } from '../../lib/base/background.ts';
 import { backoffMs } from '../../lib/base/backoff.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import type { Fault } from '../../lib/base/fault.ts';
@@ -30,10 +31,6 @@ export async function workSafely(parts: WorkerParts, operation: Operation): Prom
     parts.log.error('registration-broke', { operation: operation.id, error: nameOf(error) });
     return false;
   }
-}
-
-export function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
 }
 
 async function workOff(parts: WorkerParts, operation: Operation): Promise<boolean> {

@@ -3,10 +3,11 @@
  * hub write may be repeated, so after a crash the same work is simply done again (design section 6). What was just
  * begun is given to it directly; the store is looked through for what a crash, a pause or a full hand has left.
  */
+import { nameOf } from '../../lib/base/background.ts';
 import { backoffMs } from '../../lib/base/backoff.ts';
 import { sleep } from '../../lib/base/clock.ts';
 import type { Operation } from './records.ts';
-import { hubBackoff, nameOf, workSafely, type WorkerParts } from './registration-work.ts';
+import { hubBackoff, workSafely, type WorkerParts } from './registration-work.ts';
 
 export interface RegistrationWorker {
   /** An operation that is in the store now, the newest of its registration. */

@@ -4,7 +4,7 @@ import { generate, parser, type Packet } from 'mqtt-packet';
 import { afterEach, describe, expect, it } from 'vitest';
 import { manualClock } from '../../lib/base/clock.ts';
 import { systemRandom } from '../../lib/base/host.ts';
-import { silentLog } from '../../lib/base/log.ts';
+import { jsonLog } from '../../lib/base/log.ts';
 import { failed, ok } from '../../lib/base/result.ts';
 import { serviceFault } from '../core/faults.ts';
 import type { RegistrationDesk } from '../core/registration-desk.ts';
@@ -28,18 +28,24 @@ async function open(admit: (registrationId: string) => Awaited<ReturnType<Regist
       judged.push(registrationId);
       return admit(registrationId);
     },
-    poll: async () => refused,
+    // JSON cannot say it
+    poll: async () => ok({ isDone: true, json: { number: 1n } }),
   } as unknown as RegistrationDesk;
-  const wire = await createDeviceWire({ clock, random: systemRandom, log: silentLog, registrations, retryAfterS: 3 });
+  const lines: string[] = [];
+  const log = jsonLog(
+    (line) => lines.push(line),
+    () => '',
+  );
+  const wire = await createDeviceWire({ clock, random: systemRandom, log, registrations, retryAfterS: 3 });
   wires.push(wire);
-  return { clock, wire, judged };
+  return { clock, wire, judged, lines };
 }
 
 async function connectTo(
   wire: DeviceWire,
   clientId: string,
   password = '',
-): Promise<{ readonly code: number; readonly end: Duplex }> {
+): Promise<{ readonly code: number; readonly end: Duplex; readonly send: (packet: Packet) => void }> {
   const [near, far] = duplexPair();
   const reader = parser({ protocolVersion: 4 });
   near.on('data', (chunk: Buffer) => void reader.parse(chunk));
@@ -62,7 +68,7 @@ async function connectTo(
   };
   near.write(generate(packet));
   const [connack] = (await heard) as [{ readonly returnCode: number }];
-  return { code: connack.returnCode, end: far };
+  return { code: connack.returnCode, end: far, send: (one) => void near.write(generate(one)) };
 }
 
 describe('a device that brings a certificate and asks nothing', () => {
@@ -90,7 +96,23 @@ it('a service that cannot read its records says that it is away, and not that th
   const { wire } = await open(() => away);
   expect((await connectTo(wire, 'by-key', 'SharedAccessSignature sr=x&sig=y&se=1')).code).toBe(3);
   const broken = await open(() => {
-    throw new Error('a bug');
+    throw new TypeError('sig=y');
   });
   expect((await connectTo(broken.wire, 'by-key', 'SharedAccessSignature sr=x&sig=y&se=1')).code).toBe(3);
+  // a bug's text may quote what the device said
+  expect(broken.lines.join()).toContain('TypeError');
+  expect(broken.lines.join()).not.toContain('sig=y');
+});
+
+it('an answer that breaks ends its own connection and no other', async () => {
+  const { wire, lines } = await open(() => ok({ is: 'admitted' }));
+  const password = 'SharedAccessSignature sr=x&sig=y&se=1';
+  const [first, second] = [await connectTo(wire, 'first', password), await connectTo(wire, 'second', password)];
+  const gone = once(first.end, 'close');
+  first.send({ cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: '$dps/registrations/res/#', qos: 1 }] });
+  const topic = '$dps/registrations/GET/iotdps-get-operationstatus/?$rid=1&operationId=o';
+  first.send({ cmd: 'publish', topic, payload: '', qos: 0, dup: false, retain: false });
+  await gone;
+  expect(second.end.destroyed).toBe(false);
+  expect(lines.map((line) => JSON.parse(line) as unknown)).toMatchObject([{ error: 'TypeError' }]);
 });

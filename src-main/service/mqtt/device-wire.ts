@@ -1,4 +1,5 @@
 /** The device API over MQTT (dps-wire 2): a CONNECT says who, a topic says what, the core decides. */
+import { inBackground, nameOf } from '../../lib/base/background.ts';
 import { fromUtf8 } from '../../lib/base/bytes.ts';
 import type { Log } from '../../lib/base/log.ts';
 import type { AcceptStream } from '../../lib/listen/device-web-sockets.ts';
@@ -51,6 +52,7 @@ export async function createDeviceWire(parts: DeviceWireParts): Promise<DeviceWi
     hooksOf(parts, (clientId) => broker.connection(clientId) !== undefined),
     // Devices come by two listeners, 8883 and the WebSockets of 443, each with its own bound.
     { maxPacketBytes, maxConnections: 2 * maxTlsConnections, cleanSession: 'always' },
+    parts.log,
   );
   return {
     accept(stream, tls) {
@@ -66,7 +68,9 @@ function hooksOf(parts: DeviceWireParts, isConnected: (clientId: string) => bool
     connected(connection) {
       const { peer } = connection;
       if (peer.isProven) return;
-      peer.cancelLook = parts.clock.after(unprovenStayMs, () => void closeStranger(parts, connection));
+      peer.cancelLook = parts.clock.after(unprovenStayMs, () => {
+        ofConnection(parts, connection, () => closeStranger(parts, connection));
+      });
     },
     disconnected({ peer }) {
       peer.cancelLook?.();
@@ -79,11 +83,19 @@ function hooksOf(parts: DeviceWireParts, isConnected: (clientId: string) => bool
     },
     published(connection, { topic, payload }) {
       const request = parseRequestTopic(topic);
-      if (request !== undefined) void serve(parts, connection, { ...request, payload });
+      if (request === undefined) return;
+      ofConnection(parts, connection, () => serve(parts, connection, { ...request, payload }));
     },
     maySubscribe: (_connection, { filter }) => filter === responseFilter,
     unsubscribed: () => undefined,
   };
+}
+
+/** A bug ends this connection and no other. */
+function ofConnection(parts: DeviceWireParts, connection: MqttConnection<Caller>, work: () => Promise<void>): void {
+  inBackground(parts.log, 'mqtt-device-broke', work, () => {
+    connection.close();
+  });
 }
 
 // ---- who is let in
@@ -130,7 +142,7 @@ async function refusalOf(parts: DeviceWireParts, claim: DeviceClaim): Promise<Se
     if (!admitted.ok) return admitted.fault;
     return admitted.value.is === 'admitted' ? undefined : tpmIsElsewhere;
   } catch (error) {
-    parts.log.error('request-failed', { reason: error instanceof Error ? error.message : 'unknown' });
+    parts.log.error('request-failed', { error: nameOf(error) });
     return serviceFault('store-failed', { reason: 'internal error' });
   }
 }
@@ -180,7 +192,7 @@ async function answerTo(parts: DeviceWireParts, claim: DeviceClaim | undefined, 
       ? await register(parts, claim, asked.payload)
       : await poll(parts, claim, asked.operationId);
   } catch (error) {
-    parts.log.error('request-failed', { reason: error instanceof Error ? error.message : 'unknown' });
+    parts.log.error('request-failed', { error: nameOf(error) });
     return errorBody(parts, 500_001, 'Internal error.');
   }
 }
