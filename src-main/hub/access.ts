@@ -22,10 +22,16 @@ export interface Admission {
   readonly endsAtMs: number | undefined;
 }
 
+/** `disabled` and `unknown` whatever was shown; a certificate that is not valid yet is `expired` too. */
+export type RefusalReason = 'unknown' | 'disabled' | 'wrong-key' | 'wrong-certificate' | 'expired';
+
+export type Judgement =
+  { readonly is: 'admitted'; readonly admission: Admission } | { readonly is: 'refused'; readonly why: RefusalReason };
+
 export interface HubAccess {
   serviceAllowed(authorization: string | undefined): boolean;
   /** An unknown device takes as long to refuse as a known one with a wrong key. */
-  admit(deviceId: string, device: Device | undefined, credentials: DeviceCredentials): Admission | undefined;
+  admit(deviceId: string, device: Device | undefined, credentials: DeviceCredentials): Judgement;
 }
 
 // A device whose key nobody holds stands in for one that does not exist.
@@ -34,26 +40,25 @@ const nobodysKey = new Uint8Array(32);
 export function createAccess(hostName: string, keys: HubKeys, clock: Clock): Readonly<HubAccess> {
   const policyKeys = keyBytes([keys.primaryKey, keys.secondaryKey]);
   const nowS = (): number => Math.floor(clock.nowMs() / 1000);
-  const signed = (token: SasToken, by: readonly Uint8Array[]): boolean =>
-    verifySasToken(token, { keys: by, nowS: nowS(), skewS: sasSkewS }).ok;
+  const verified = (token: SasToken, by: readonly Uint8Array[]) =>
+    verifySasToken(token, { keys: by, nowS: nowS(), skewS: sasSkewS });
 
-  const byKey = (deviceId: string, device: Device | undefined, text: string): Admission | undefined => {
+  const byKey = (deviceId: string, device: Device | undefined, text: string): Judgement => {
     const token = parseSasToken(text);
-    if (!token.ok) return undefined;
+    if (!token.ok) return refused('wrong-key');
     const sas = device?.authentication.type === 'sas' ? device.authentication : undefined;
     const deviceKeys = sas === undefined ? [] : keyBytes([sas.primaryKey, sas.secondaryKey]);
-    const right = signed(token.value, deviceKeys.length === 0 ? [nobodysKey] : deviceKeys);
-    // a device signs without a key name; one would speak of a policy
-    const allowed =
-      right && deviceKeys.length > 0 && token.value.keyName === '' && isFor(token.value, hostName, deviceId);
-    return allowed ? { endsAtMs: (token.value.expiresAtS + sasSkewS) * 1000 } : undefined;
+    const right = verified(token.value, deviceKeys.length === 0 ? [nobodysKey] : deviceKeys);
+    const isItsOwn = deviceKeys.length > 0 && isFor(token.value, hostName, deviceId);
+    if (right.ok && isItsOwn) return admitted((token.value.expiresAtS + sasSkewS) * 1000);
+    return refused(!right.ok && right.fault.code === 'sas-expired' && isItsOwn ? 'expired' : 'wrong-key');
   };
 
   return Object.freeze<HubAccess>({
     serviceAllowed(authorization) {
       const token = parseSasToken(authorization ?? '');
       if (!token.ok) return false;
-      const right = signed(token.value, policyKeys);
+      const right = verified(token.value, policyKeys).ok;
       const [host = ''] = token.value.resource.split('/');
       return right && sameHost(host, hostName) && token.value.keyName.toLowerCase() === policyName;
     },
@@ -62,15 +67,24 @@ export function createAccess(hostName: string, keys: HubKeys, clock: Clock): Rea
         token === '' && certificate !== undefined
           ? byCertificate(device, certificate, clock.nowMs())
           : byKey(deviceId, device, token);
-      return device?.status === 'enabled' ? proven : undefined;
+      if (device === undefined) return refused('unknown');
+      return device.status === 'enabled' ? proven : refused('disabled');
     },
   });
 }
 
-/** `{host}/devices/{deviceId}` (dps-wire section 10.2). */
-function isFor({ resource }: SasToken, hostName: string, deviceId: string): boolean {
+function admitted(endsAtMs: number | undefined): Judgement {
+  return { is: 'admitted', admission: { endsAtMs } };
+}
+
+function refused(why: RefusalReason): Judgement {
+  return { is: 'refused', why };
+}
+
+/** `{host}/devices/{deviceId}` (dps-wire section 10.2), without a key name: one would speak of a policy. */
+function isFor({ resource, keyName }: SasToken, hostName: string, deviceId: string): boolean {
   const [host = '', kind = '', ...id] = resource.split('/');
-  return sameHost(host, hostName) && kind.toLowerCase() === 'devices' && id.join('/') === deviceId;
+  return keyName === '' && sameHost(host, hostName) && kind.toLowerCase() === 'devices' && id.join('/') === deviceId;
 }
 
 /** The name with or without a port: an SDK given `host:port` signs both (dps-wire section 11.1). */
@@ -83,8 +97,8 @@ function keyBytes(keys: readonly string[]): readonly Uint8Array[] {
 }
 
 /** SHA-1 or SHA-256 of the leaf equals one of the two thumbprints, and the leaf is within its validity. */
-function byCertificate(device: Device | undefined, der: Uint8Array, nowMs: number): Admission | undefined {
-  if (device?.authentication.type !== 'selfSigned') return undefined;
+function byCertificate(device: Device | undefined, der: Uint8Array, nowMs: number): Judgement {
+  if (device?.authentication.type !== 'selfSigned') return refused('wrong-certificate');
   const { primaryThumbprint, secondaryThumbprint } = device.authentication;
   const known = [primaryThumbprint, secondaryThumbprint].some((text) => {
     const wanted = fromHex(text) ?? new Uint8Array();
@@ -93,7 +107,8 @@ function byCertificate(device: Device | undefined, der: Uint8Array, nowMs: numbe
       .digest();
     return wanted.length === shown.length && timingSafeEqual(wanted, shown);
   });
-  return known && withinValidity(der, nowMs) ? { endsAtMs: undefined } : undefined;
+  if (!known) return refused('wrong-certificate');
+  return withinValidity(der, nowMs) ? admitted(undefined) : refused('expired');
 }
 
 function withinValidity(der: Uint8Array, nowMs: number): boolean {

@@ -59,12 +59,10 @@ export function createDeviceDesk(parts: DeskParts): Readonly<DeviceDesk> {
   return Object.freeze<DeviceDesk>({
     admit(deviceId, credentials) {
       const device = registry.get(deviceId);
-      const known = device.ok ? device.value : undefined;
-      const admission = access.admit(deviceId, known, credentials);
-      if (admission === undefined) {
-        log.warn('device-refused', { deviceId, known: known !== undefined, enabled: known?.status === 'enabled' });
-      }
-      return admission;
+      const judged = access.admit(deviceId, device.ok ? device.value : undefined, credentials);
+      if (judged.is === 'admitted') return judged.admission;
+      log.warn('device-refused', { deviceId, why: judged.why });
+      return undefined;
     },
     telemetry(deviceId, message) {
       if (message.payload.length > maxTelemetryBytes) {

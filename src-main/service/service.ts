@@ -18,6 +18,7 @@ import { serviceFault } from './core/faults.ts';
 import { createGroupKeys, forgettingGroupKeys, type GroupKeys } from './core/group-keys.ts';
 import { createHubDesk, hubFrom } from './core/hub-desk.ts';
 import type { HubRegistry, Store } from './core/ports.ts';
+import { createRefusalLog, withRefusalLog } from './core/refusal-log.ts';
 import type { ServiceIdentity } from './core/records.ts';
 import { createRegistrationDesk, type RegistrationDesk } from './core/registration-desk.ts';
 import { createRegistrationWorker } from './core/registration-worker.ts';
@@ -106,7 +107,7 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
   const hubs = createHubRegistryClient({ ...parts, caPem: caPem.value });
   const worker = createRegistrationWorker({ ...parts, store, hubs });
   const groupKeys = createGroupKeys(store);
-  const registrations = withAttemptLimits(
+  const limited = withAttemptLimits(
     createRegistrationDesk({
       ...parts,
       idScope: identity.value.idScope,
@@ -121,6 +122,7 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
     }),
     createAttemptLimits(parts.clock),
   );
+  const registrations = withRefusalLog(limited, createRefusalLog(parts));
   const front = frontOf(options, parts, {
     store,
     hubs,

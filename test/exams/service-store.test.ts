@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
-import { silentLog } from '../../src-main/lib/base/log.ts';
+import { jsonLog, silentLog } from '../../src-main/lib/base/log.ts';
 import { failed, must, ok, type Result } from '../../src-main/lib/base/result.ts';
 import { dpsFault } from '../../src-main/lib/dps/faults.ts';
 import { openDatabase } from '../../src-main/lib/sqlite/database.ts';
@@ -227,6 +227,34 @@ describe('the worker', () => {
     expect(await finished('1')).toEqual(assignedTo('shared'));
     expect(await finished('2')).toMatchObject({ status: 'failed', errorCode: 409_201 });
     expect(hub.calls).toEqual(['hub-a/shared']);
+  });
+
+  it('logs what became of a registration: its id, its hub, and after a failure the number', async () => {
+    must(await store.putLinkedHub(hubA));
+    const plan = assign('hub-a', 'shared');
+    must(await store.startOperations([operation('1', 'one', { plan }), operation('2', 'two', { plan })]));
+    const lines: unknown[] = [];
+    const log = jsonLog(
+      (line) => void lines.push(JSON.parse(line)),
+      () => 'now',
+    );
+    const parts = { clock: systemClock, random: systemRandom, log };
+    worker = createRegistrationWorker({ store, hubs: hubOf().registry, ...parts });
+    await finished('1');
+    await finished('2');
+    // what is under way ends first, its lines too
+    await worker.stop();
+    expect(lines).toHaveLength(2);
+    expect(lines).toContainEqual(
+      expect.objectContaining({
+        event: 'registration-finished',
+        registrationId: 'one',
+        status: 'assigned',
+        hub: 'hub-a',
+      }),
+    );
+    const failure = { registrationId: 'two', status: 'failed', errorCode: 409_201 };
+    expect(lines).toContainEqual(expect.objectContaining({ event: 'registration-finished', ...failure }));
   });
 
   it('holds back what the store could not keep, whether it says so or throws, and keeps it in the end', async () => {

@@ -146,8 +146,8 @@ function admit(
 
 function turnedAway(parts: SaslParts, device: DeviceAddress, answer: Result<unknown, ServiceFault>): Step {
   const code = answer.ok ? 'unauthorized' : answer.fault.code;
-  const reason = answer.ok ? 'a challenge is open' : answer.fault.say;
-  parts.log.warn('amqp-device-refused', { registrationId: device.registrationId, code, reason });
+  // the desk tells of what it refuses itself
+  if (answer.ok) parts.log.warn('amqp-challenge-open', { registrationId: device.registrationId });
   const status = Math.floor(errorCodes[code] / 1_000);
   return status === 429 || status >= 500 ? { is: 'unavailable' } : refused;
 }

@@ -51,11 +51,22 @@ async function workOff(parts: WorkerParts, operation: Operation): Promise<boolea
 async function finish(parts: WorkerParts, operation: Operation, outcome: RegistrationOutcome): Promise<boolean> {
   const finished = { id: operation.id, outcome, etag: parts.random.uuid(), nowMs: parts.clock.nowMs() };
   const kept = await parts.store.finishOperations([finished]);
-  const facts = { operation: operation.id, status: outcome.status };
+  const facts = {
+    operation: operation.id,
+    registrationId: operation.registrationKey,
+    status: outcome.status,
+    ...(outcome.status === 'assigned'
+      ? { hub: outcome.assignedHub }
+      : { ...plannedHub(operation), errorCode: outcome.errorCode }),
+  };
   if (kept.ok) parts.log.info('registration-finished', facts);
   // It stays pending and is worked off again.
   else parts.log.error('registration-not-kept', { ...facts, code: kept.fault.code });
   return kept.ok;
+}
+
+function plannedHub({ plan }: Operation): { readonly hub?: string } {
+  return plan?.is === 'assign' ? { hub: plan.hub } : {};
 }
 
 function refusalBy(fault: Fault): RegistrationOutcome {

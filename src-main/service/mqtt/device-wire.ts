@@ -121,10 +121,7 @@ async function letIn(
   // (dps-wire 13 item 20). One that has proven nothing more must not end the connection of one that has.
   peer.isProven = claim.authorization !== undefined || claim.certificates.length === 0 || isConnected(clientId);
   const refusal = peer.isProven ? await refusalOf(parts, claim) : undefined;
-  if (refusal !== undefined) {
-    parts.log.warn('mqtt-device-refused', { registrationId: clientId, code: refusal.code, reason: refusal.say });
-    return decisionOf(refusal);
-  }
+  if (refusal !== undefined) return decisionOf(refusal);
   peer.claim = claim;
   return { is: 'accepted' };
 }
@@ -140,7 +137,11 @@ async function refusalOf(parts: DeviceWireParts, claim: DeviceClaim): Promise<Se
   try {
     const admitted = await parts.registrations.admit(claim);
     if (!admitted.ok) return admitted.fault;
-    return admitted.value.is === 'admitted' ? undefined : tpmIsElsewhere;
+    if (admitted.value.is === 'admitted') return undefined;
+    // the desk tells of what it refuses itself
+    const { code, say: reason } = tpmIsElsewhere;
+    parts.log.warn('tpm-over-mqtt', { registrationId: claim.registrationId, code, reason });
+    return tpmIsElsewhere;
   } catch (error) {
     parts.log.error('request-failed', { error: nameOf(error) });
     return serviceFault('store-failed', { reason: 'internal error' });
