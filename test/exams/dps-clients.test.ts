@@ -135,7 +135,7 @@ describe('a refusal', () => {
   ] as const)('%i is %s with what it said', async (status, code) => {
     peer.answer(json(status, error));
     expect(await clientOf().enrollments.put(entry)).toMatchObject({
-      fault: { code, detail: { status, message: 'No.', errorCode: 400_004, trackingId: 't-1' } },
+      fault: { code, detail: { status, message: 'No', errorCode: 400_004, trackingId: 't-1' } },
     });
   });
 
