@@ -81,6 +81,21 @@ describe('changes that are asked for at the same time', () => {
     expect(must(await store.registration('dev-taken'))).toBeUndefined();
   });
 
+  it('are all told of a full disk, and none of them is kept', async () => {
+    const small = must(openDatabase({ file: join(folder, 'small.sqlite') }));
+    const full = must(openSqliteStore(small));
+    // no page more than there is: SQLite's own answer to a full disk
+    small.driver.pragma(`max_page_count = ${String(small.driver.pragma('page_count', { simple: true }))}`);
+    const large = { ...operation('large', 'dev-large'), payload: 'x'.repeat(65_536) };
+    const all = [operation('a', 'dev-a'), large, operation('b', 'dev-b')].map((one) => full.startOperations([one]));
+    for (const outcome of await Promise.all(all)) {
+      expect(outcome).toMatchObject({ fault: { code: 'store-failed', detail: { cause: 'database-full' } } });
+    }
+    expect(must(await full.pendingOperations(systemClock.nowMs() + 1, 10))).toEqual([]);
+    must(await full.startOperations([operation('a', 'dev-a')]));
+    await full.close();
+  });
+
   it('of starts and ends share their commit too, each after what was asked before it', async () => {
     must(await store.startOperations([operation('1', 'dev')]));
     const together = [finish('1', assigned('dev')), store.startOperations([operation('2', 'dev')])];
@@ -94,6 +109,7 @@ describe('a group of changes', () => {
   type Work<T> = (db: Transaction<Tables>) => Promise<T>;
   // These changes do not look at it.
   const noDb = undefined as never;
+  const isStoreFault = (error: unknown): boolean => error instanceof RangeError;
 
   it('waits for company after a slow commit, within a bound, and not at all when the last was long ago', async () => {
     const clock = manualClock();
@@ -106,7 +122,7 @@ describe('a group of changes', () => {
       sizes.push(inThis);
       return value;
     };
-    const group = createGroupCommit(transaction, clock);
+    const group = createGroupCommit({ transaction, clock, isStoreFault });
     const change = () => group.join(async () => void (inThis += 1));
     await change();
     const second = change();
@@ -128,7 +144,7 @@ describe('a group of changes', () => {
       commits += 1;
       return value;
     };
-    const group = createGroupCommit(transaction, systemClock);
+    const group = createGroupCommit({ transaction, clock: systemClock, isStoreFault });
     const bad = async () => Promise.reject(new Error('broken'));
     const ends = await Promise.allSettled([group.join(async () => 1), group.join(bad), group.join(async () => 3)]);
     expect(ends.map((end) => (end.status === 'fulfilled' ? end.value : String(end.reason)))).toEqual([
@@ -137,6 +153,44 @@ describe('a group of changes', () => {
       3,
     ]);
     expect(commits).toBe(2);
+  });
+
+  it.each(['the file fails', 'the commit itself fails'])(
+    'hears one end and is not tried again when %s',
+    async (when) => {
+      let begun = 0;
+      const transaction = async <T>(work: Work<T>): Promise<T> => {
+        begun += 1;
+        const value = await work(noDb);
+        if (when === 'the commit itself fails') throw new Error('no commit');
+        return value;
+      };
+      const group = createGroupCommit({ transaction, clock: systemClock, isStoreFault });
+      const full = async () => (when === 'the file fails' ? Promise.reject(new RangeError('full')) : 2);
+      const ends = await Promise.allSettled([group.join(async () => 1), group.join(full), group.join(async () => 3)]);
+      expect(ends.map((end) => end.status)).toEqual(['rejected', 'rejected', 'rejected']);
+      expect(begun).toBe(1);
+    },
+  );
+
+  it('stops going one by one at the first failure of the file', async () => {
+    let begun = 0;
+    const transaction = async <T>(work: Work<T>): Promise<T> => {
+      begun += 1;
+      if (begun === 3) throw new RangeError('busy');
+      return work(noDb);
+    };
+    const group = createGroupCommit({ transaction, clock: systemClock, isStoreFault });
+    const bad = async () => Promise.reject(new Error('broken'));
+    const all = [group.join(bad), ...[2, 3, 4].map((value) => group.join(async () => value))];
+    const ends = await Promise.allSettled(all);
+    expect(ends.map((end) => (end.status === 'fulfilled' ? end.value : String(end.reason)))).toEqual([
+      'Error: broken',
+      'RangeError: busy',
+      'RangeError: busy',
+      'RangeError: busy',
+    ]);
+    expect(begun).toBe(3);
   });
 });
 

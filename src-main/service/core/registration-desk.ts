@@ -64,11 +64,12 @@ export interface RegistrationDesk {
   remove(registrationId: string, condition: Precondition): Promise<Result<void, ServiceFault>>;
 }
 
-// The issuers of the lines at work, and the leaves that are looked at more than once in one registration: 5 MB at the most.
-const maxCertificatesRead = 256;
+// The issuers of the lines at work, and the leaves that are looked at more than once in one registration: some 500 of the
+// usual size, and fewer of those that a stranger makes as large as they may be.
+const maxCertificateMemory = 4 * 1_048_576;
 
 export function createRegistrationDesk(given: RegistrationDeskParts): RegistrationDesk {
-  const parts = { ...given, readCertificate: createCertificateReader(maxCertificatesRead) };
+  const parts = { ...given, readCertificate: createCertificateReader(maxCertificateMemory) };
   const { store } = parts;
   return {
     async admit(claim) {

@@ -4,10 +4,10 @@
  * begun is given to it directly; the store is looked through for what a crash, a pause or a full hand has left.
  */
 import { nameOf } from '../../lib/base/background.ts';
-import { backoffMs } from '../../lib/base/backoff.ts';
 import { sleep } from '../../lib/base/clock.ts';
+import { createHeldBack } from './held-back.ts';
 import type { Operation } from './records.ts';
-import { hubBackoff, workSafely, type WorkerParts } from './registration-work.ts';
+import { workSafely, type WorkerParts } from './registration-work.ts';
 
 export interface RegistrationWorker {
   /** An operation that is in the store now, the newest of its registration. */
@@ -57,8 +57,12 @@ export function createRegistrationWorker(parts: WorkerParts): RegistrationWorker
   const look = async (): Promise<void> => {
     hand.beginLook();
     const pending = await parts.store.pendingOperations(clock.nowMs(), batchSize);
-    if (pending.ok) for (const operation of pending.value) hand.takeFound(operation);
-    else parts.log.error('pending-operations-unreadable', { code: pending.fault.code });
+    if (!pending.ok) {
+      parts.log.error('pending-operations-unreadable', { code: pending.fault.code });
+      return;
+    }
+    for (const operation of pending.value) hand.takeFound(operation);
+    hand.endLook();
   };
   const round = async (): Promise<void> => {
     try {
@@ -93,30 +97,19 @@ export function createRegistrationWorker(parts: WorkerParts): RegistrationWorker
 
 /** What is being worked off: one operation a registration, one a device, so many a hub. */
 function createHand(parts: WorkerParts) {
-  const { clock } = parts;
   const underWay = new Map<string, Promise<void>>();
   const places = new Set<string>();
   const atHub = new Map<string, number>();
-  // Bounded by the keys that fail now: one that is kept at last leaves it.
-  const heldBack = new Map<string, { readonly failures: number; readonly untilMs: number }>();
+  const heldBack = createHeldBack(parts.clock, parts.random);
   // What ends while the store is looked through may be among what the look finds.
   const endedSince = new Set<string>();
   let missed = false;
   let tell: () => void = () => undefined;
 
-  const settle = (key: string, isKept: boolean): void => {
-    if (isKept) {
-      heldBack.delete(key);
-      return;
-    }
-    const failures = (heldBack.get(key)?.failures ?? 0) + 1;
-    const waitMs = backoffMs(failures, parts.random.fraction(), hubBackoff);
-    heldBack.set(key, { failures, untilMs: clock.monotonicMs() + waitMs });
-  };
   const hasRoom = (key: string, hub: string, place: string): boolean => {
     // One at a time for a device: the hub ends with the key of the newest.
     if (underWay.has(key) || underWay.size >= maxAtOnce || (atHub.get(hub) ?? 0) >= maxAtOneHub) return false;
-    if ((heldBack.get(key)?.untilMs ?? 0) > clock.monotonicMs()) return false;
+    if (heldBack.waits(key)) return false;
     // Two that plan one device go one after the other.
     return !places.has(place);
   };
@@ -137,7 +130,8 @@ function createHand(parts: WorkerParts) {
       if (left > 0) atHub.set(hub, left);
       else atHub.delete(hub);
       endedSince.add(key);
-      settle(key, isKept);
+      if (isKept) heldBack.kept(key);
+      else heldBack.failed(key);
       tell();
     });
     underWay.set(key, work);
@@ -154,6 +148,9 @@ function createHand(parts: WorkerParts) {
     takeFound(operation: Operation): void {
       if (endedSince.has(operation.registrationKey)) missed = true;
       else take(operation);
+    },
+    endLook(): void {
+      heldBack.drop((key) => underWay.has(key));
     },
     onEnded(listener: () => void): void {
       tell = listener;

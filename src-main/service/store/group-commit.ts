@@ -25,8 +25,16 @@ const maxGatherMs = 25;
 // A transaction of so many registrations takes some 20 ms; more would keep everything else waiting.
 const maxInGroup = 256;
 
-/** `work` may run twice: when one of its group fails, the whole is rolled back, and each goes by itself. */
-export function createGroupCommit(transaction: <T>(work: Work<T>) => Promise<T>, clock: Clock): GroupCommit {
+export interface GroupCommitParts {
+  readonly transaction: <T>(work: Work<T>) => Promise<T>;
+  readonly clock: Clock;
+  /** Whether the file itself failed (full, busy, damaged), which each of the group would meet again, and wait for again. */
+  readonly isStoreFault: (error: unknown) => boolean;
+}
+
+/** `work` may run twice: when one of its group breaks it, the whole is rolled back, and each goes by itself. */
+export function createGroupCommit(parts: GroupCommitParts): GroupCommit {
+  const { clock } = parts;
   // Bounded by the callers: a device waits for its own change before it asks for another.
   const waiting: Member[] = [];
   let isScheduled = false;
@@ -41,7 +49,7 @@ export function createGroupCommit(transaction: <T>(work: Work<T>) => Promise<T>,
   };
   const flush = (): void => {
     const startMs = clock.monotonicMs();
-    void commit(transaction, waiting.splice(0, maxInGroup)).then(() => {
+    void commit(parts, waiting.splice(0, maxInGroup)).then(() => {
       const endMs = clock.monotonicMs();
       notBeforeMs = endMs + Math.min(maxGatherMs, (endMs - startMs) * (1 / commitShare - 1));
       isScheduled = false;
@@ -57,21 +65,51 @@ export function createGroupCommit(transaction: <T>(work: Work<T>) => Promise<T>,
   };
 }
 
-async function commit(transaction: <T>(work: Work<T>) => Promise<T>, group: readonly Member[]): Promise<void> {
-  let values: readonly unknown[];
-  try {
-    values = await transaction(async (db) => {
-      const done: unknown[] = [];
-      for (const member of group) done.push(await member.work(db));
-      return done;
+/** Never rejects: what becomes of it, its members hear. */
+async function commit(parts: GroupCommitParts, group: readonly Member[]): Promise<void> {
+  const together = await attempt(parts, group);
+  if (together.is === 'done') {
+    group.forEach((member, at) => {
+      member.resolve(together.values[at]);
     });
-  } catch (error) {
-    const [only, ...others] = group;
-    if (others.length === 0) only?.reject(error);
-    else for (const member of group) await commit(transaction, [member]);
     return;
   }
-  group.forEach((member, at) => {
-    member.resolve(values[at]);
-  });
+  if (together.is === 'broken' && group.length > 1) await oneByOne(parts, group);
+  else for (const member of group) member.reject(together.error);
+}
+
+/** Until the file itself fails: the rest would only wait for the same. */
+async function oneByOne(parts: GroupCommitParts, group: readonly Member[]): Promise<void> {
+  let failure: { readonly error: unknown } | undefined;
+  for (const member of group) {
+    if (failure !== undefined) {
+      member.reject(failure.error);
+      continue;
+    }
+    const alone = await attempt(parts, [member]);
+    if (alone.is === 'done') member.resolve(alone.values[0]);
+    else member.reject(alone.error);
+    if (alone.is === 'failed') failure = alone;
+  }
+}
+
+type Attempt =
+  | { readonly is: 'done'; readonly values: readonly unknown[] }
+  /** `broken` by the work of one of them; `failed` by the file. */
+  | { readonly is: 'broken' | 'failed'; readonly error: unknown };
+
+async function attempt(parts: GroupCommitParts, group: readonly Member[]): Promise<Attempt> {
+  const progress = { isInWork: false };
+  try {
+    const values = await parts.transaction(async (db) => {
+      const done: unknown[] = [];
+      progress.isInWork = true;
+      for (const member of group) done.push(await member.work(db));
+      progress.isInWork = false;
+      return done;
+    });
+    return { is: 'done', values };
+  } catch (error) {
+    return { is: progress.isInWork && !parts.isStoreFault(error) ? 'broken' : 'failed', error };
+  }
 }

@@ -7,7 +7,7 @@ import type { Database } from '../../lib/sqlite/database.ts';
 import { faultOf } from '../../lib/sqlite/faults.ts';
 import { kyselyDialect } from '../../lib/sqlite/kysely.ts';
 import { migrate } from '../../lib/sqlite/migrate.ts';
-import { serviceFault, type ServiceFault } from '../core/faults.ts';
+import { serviceFault } from '../core/faults.ts';
 import type { ChangeOutcome, PageOf, Precondition, Store, Stored } from '../core/ports.ts';
 import type { AllocationDefault, EnrollmentKind, Operation, ServiceIdentity } from '../core/records.ts';
 import type { Access, Db } from './access.ts';
@@ -29,18 +29,11 @@ export function openSqliteStore(database: Database, clock: Clock = systemClock):
   const migrated = migrate(database, [firstTables, rememberUnlinkedHubs, moreProofs, devicePlaces]);
   if (!migrated.ok) return migrated;
   return ok(
-    sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), clock, (error) =>
-      storeFault(error, database.file),
-    ),
+    sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), clock, (error) => faultOf(error, database.file)),
   );
 }
 
-type FaultReader = (error: unknown) => ServiceFault | undefined;
-
-function storeFault(error: unknown, file: string): ServiceFault | undefined {
-  const fault = faultOf(error, file);
-  return fault === undefined ? undefined : serviceFault('store-failed', { reason: fault.say, cause: fault.code });
-}
+type FaultReader = (error: unknown) => ReturnType<typeof faultOf>;
 
 function sqlStore(db: Db, clock: Clock, readFault: FaultReader): Store {
   const guarded = async <T>(work: () => Promise<T>): Stored<T> => {
@@ -49,10 +42,18 @@ function sqlStore(db: Db, clock: Clock, readFault: FaultReader): Store {
     } catch (error) {
       const fault = readFault(error);
       if (fault === undefined) throw error;
-      return failed(fault);
+      return failed(serviceFault('store-failed', { reason: fault.say, cause: fault.code }));
     }
   };
-  const group = createGroupCommit((work) => db.transaction().execute(work), clock);
+  const group = createGroupCommit({
+    transaction: (work) => db.transaction().execute(work),
+    clock,
+    isStoreFault(error) {
+      const fault = readFault(error);
+      // a conflict is one change's own
+      return fault !== undefined && fault.code !== 'database-conflict';
+    },
+  });
   const access: Access = {
     look: (work) => guarded(() => work(db)),
     change: (work) => guarded(() => db.transaction().execute(work)),
