@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { fromBase64, fromHex } from '../lib/base/bytes.ts';
 import type { Clock } from '../lib/base/clock.ts';
-import { parseSasToken, sasSkewS, verifySasToken, type SasToken } from '../lib/dps/sas.ts';
+import { parseSasToken, resourceCovers, sasSkewS, verifySasToken, type SasToken } from '../lib/dps/sas.ts';
 import { readCertificate } from '../lib/x509/certificate.ts';
 import type { Device } from './device.ts';
 import type { HubKeys } from './hub-database.ts';
@@ -29,7 +29,8 @@ export type Judgement =
   { readonly is: 'admitted'; readonly admission: Admission } | { readonly is: 'refused'; readonly why: RefusalReason };
 
 export interface HubAccess {
-  serviceAllowed(authorization: string | undefined): boolean;
+  /** For what lies at this address: the token may be for a part of the hub alone. */
+  serviceAllowed(authorization: string | undefined, path: string): boolean;
   /** An unknown device takes as long to refuse as a known one with a wrong key. */
   admit(deviceId: string, device: Device | undefined, credentials: DeviceCredentials): Judgement;
 }
@@ -55,12 +56,12 @@ export function createAccess(hostName: string, keys: HubKeys, clock: Clock): Rea
   };
 
   return Object.freeze<HubAccess>({
-    serviceAllowed(authorization) {
+    serviceAllowed(authorization, path) {
       const token = parseSasToken(authorization ?? '');
       if (!token.ok) return false;
       const right = verified(token.value, policyKeys).ok;
-      const [host = ''] = token.value.resource.split('/');
-      return right && sameHost(host, hostName) && token.value.keyName.toLowerCase() === policyName;
+      const isCovered = resourceCovers(token.value.resource, { hosts: [hostName], path });
+      return right && isCovered && token.value.keyName.toLowerCase() === policyName;
     },
     admit(deviceId, device, { token, certificate }) {
       const proven =

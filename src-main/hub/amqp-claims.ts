@@ -27,13 +27,18 @@ export function putToken(parts: ClaimParts, { application, body }: AmqpMessage):
     : { is: 'granted', claim };
 }
 
+// What a service's connection is for here: messages to devices.
+const serviceAddress = '/messages/devicebound';
+
 /** What the token says it is for: a device's resource is below `devices`, a service's is the hub. */
 export function claimOf({ desk, access }: ClaimParts, text: string): Claim | undefined {
   const token = parseSasToken(text);
   if (!token.ok) return undefined;
   const { resource, keyName, expiresAtS } = token.value;
   if (keyName !== '') {
-    return access.serviceAllowed(text) ? { is: 'service', endsAtMs: (expiresAtS + sasSkewS) * 1_000 } : undefined;
+    return access.serviceAllowed(text, serviceAddress)
+      ? { is: 'service', endsAtMs: (expiresAtS + sasSkewS) * 1_000 }
+      : undefined;
   }
   const [, , ...id] = resource.split('/');
   const deviceId = id.join('/');

@@ -30,7 +30,14 @@ export function createDeviceMessages(): Readonly<DeviceMessages> {
     add(deviceId, message) {
       const before = kept.get(deviceId) ?? [];
       const properties = shownProperties(message.properties);
-      const shown = { ...message, properties, payload: message.payload.slice(0, maxShownBytes) };
+      const system: SystemProperties = shownProperties({ ...message.system });
+      // a copy: a part of a buffer would keep the whole of it
+      const shown = {
+        ...message,
+        properties,
+        system,
+        payload: Uint8Array.from(message.payload.subarray(0, maxShownBytes)),
+      };
       // taken out and put back: the map's order is then by last message, and the quietest device leaves first
       kept.delete(deviceId);
       kept.set(deviceId, [...before, shown].slice(-maxPerDevice));

@@ -24,7 +24,7 @@ export interface HubApiParts extends ServiceParts, DeviceApiParts, FaultApiParts
 const serviceRoutes: readonly Route<ServiceParts>[] = [...registryRoutes, ...serviceCallRoutes];
 
 export async function answerHub(parts: HubApiParts, request: WebRequest): Promise<WebReply | HangUp> {
-  const isService = parts.access.serviceAllowed(request.header('authorization'));
+  const isService = parts.access.serviceAllowed(request.header('authorization'), request.path);
   const switched = isService ? routed(faultRoutes, parts, request) : undefined;
   if (switched !== undefined) return replyOf(parts, await switched);
   const strike = await parts.faults.strike();

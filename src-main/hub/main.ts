@@ -106,6 +106,8 @@ async function main(): Promise<number> {
     process.stdout.write(`${hubUsage}\n`);
     return 0;
   }
+  // Keys lie in the data folder: nothing made here is for others to read.
+  process.umask(0o077);
   const stop = stopRequested();
   const log = jsonLog(
     (line) => void process.stderr.write(`${line}\n`),

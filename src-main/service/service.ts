@@ -189,6 +189,7 @@ function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts):
           right,
           // The name it was called by counts too: a load balancer's, or one in a hosts file. The key is what proves.
           hosts: [options.hostName, options.listen, request.header('host') ?? options.hostName],
+          path: request.path,
         },
         parts.clock,
       ),

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { fromBase64, toBase64 } from '../base/bytes.ts';
 import { must } from '../base/result.ts';
-import { createSasToken, hmacSha256, keySigner, parseSasToken, verifySasToken } from './sas.ts';
+import { createSasToken, hmacSha256, keySigner, parseSasToken, resourceCovers, verifySasToken } from './sas.ts';
 
 const key = Uint8Array.from({ length: 32 }, (_, at) => at);
 const se = 1_900_000_000;
@@ -113,5 +113,26 @@ describe('parsing', () => {
       { numRuns: 100 },
     );
     expect(fromBase64(toBase64(key))).toEqual(key);
+  });
+});
+
+describe('the resource of a policy’s token', () => {
+  const covers = (resource: string, path: string): boolean =>
+    resourceCovers(resource, { hosts: ['dps.example.net', '127.0.0.9'], path });
+
+  it('is the host, in any spelling, and then opens everything there', () => {
+    for (const host of ['dps.example.net', 'DPS.example.net', 'https://dps.example.net:443/', '127.0.0.9:8443']) {
+      expect(covers(host, '/enrollments/press-17')).toBe(true);
+    }
+    expect(covers('other.example.net', '/enrollments')).toBe(false);
+    expect(covers('', '/enrollments')).toBe(false);
+  });
+
+  it('or the host with whole segments behind it, and then opens what lies below them alone', () => {
+    expect(covers('dps.example.net/Enrollments', '/enrollments/press-17')).toBe(true);
+    expect(covers('dps.example.net/enrollments/a b', '/enrollments/a%20b/attestationmechanism')).toBe(true);
+    for (const path of ['/enrollmentGroups/line-7', '/enrollments', '/enrollments/press-18', '/']) {
+      expect(covers('dps.example.net/enrollments/press-17', path)).toBe(false);
+    }
   });
 });

@@ -84,6 +84,30 @@ function decoded(text: string | undefined): string | undefined {
   }
 }
 
+/**
+ * Whether a policy's token opens this address (dps-wire 7.1): its resource is the host, or the host with whole segments
+ * of the address behind it. Clients write the host with or without scheme and port.
+ */
+export function resourceCovers(
+  resource: string,
+  asked: { readonly hosts: readonly string[]; /** As on the wire. */ readonly path: string },
+): boolean {
+  const [named = '', ...scope] = segmentsOf(resource.replace(/^[a-z]+:\/\//i, ''));
+  const path = segmentsOf(asked.path).map((segment) => decoded(segment)?.toLowerCase());
+  return (
+    asked.hosts.some((host) => withoutPort(named) === withoutPort(host)) &&
+    scope.every((segment, at) => segment.toLowerCase() === path[at])
+  );
+}
+
+function segmentsOf(text: string): readonly string[] {
+  return text.split('/').filter((segment) => segment !== '');
+}
+
+function withoutPort(host: string): string {
+  return host.toLowerCase().replace(/:\d+$/, '');
+}
+
 export interface SasCheck {
   /** Any of them may have signed: primary and secondary. */
   readonly keys: readonly Uint8Array[];

@@ -3,7 +3,7 @@ import { fromBase64, toBase64 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
-import { parseSasToken, sasSkewS, verifySasToken } from '../../lib/dps/sas.ts';
+import { parseSasToken, resourceCovers, sasSkewS, verifySasToken } from '../../lib/dps/sas.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
 import { accessRights, type AccessPolicy, type AccessRight, type ServiceIdentity } from './records.ts';
 
@@ -25,6 +25,8 @@ export interface AccessRequest {
   readonly right: AccessRight;
   /** The names the caller reached us by: the token's resource must start with one of them. */
   readonly hosts: readonly string[];
+  /** What is asked for: the token may be for a part of the API alone. */
+  readonly path: string;
 }
 
 export function checkAccess(
@@ -40,23 +42,10 @@ export function checkAccess(
   const keys = policy === undefined ? [new Uint8Array(32)] : keysOf(policy);
   const nowS = Math.floor(clock.nowMs() / 1_000);
   const verified = verifySasToken(token.value, { keys, nowS, skewS: sasSkewS });
-  if (policy === undefined || !verified.ok || !covers(token.value.resource, request.hosts)) return refused;
+  if (policy === undefined || !verified.ok || !resourceCovers(token.value.resource, request)) return refused;
   return policy.rights.includes(request.right) ? ok() : failed(serviceFault('not-allowed', { right: request.right }));
 }
 
 function keysOf(policy: AccessPolicy): readonly Uint8Array[] {
   return [policy.primaryKey, policy.secondaryKey].map((key) => fromBase64(key)).filter((key) => key !== undefined);
-}
-
-/** The host alone, or with whole path segments behind it; clients write it with or without the port. */
-function covers(resource: string, hosts: readonly string[]): boolean {
-  const [named = ''] = resource
-    .toLowerCase()
-    .replace(/^[a-z]+:\/\//, '')
-    .split('/');
-  return hosts.some((host) => withoutPort(named) === withoutPort(host.toLowerCase()));
-}
-
-function withoutPort(host: string): string {
-  return host.replace(/:\d+$/, '');
 }
