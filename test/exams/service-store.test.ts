@@ -164,6 +164,14 @@ it('keeps the identity it was given first', async () => {
 
 describe('the worker', () => {
   let worker: RegistrationWorker | undefined;
+  const enroll = async (...enrollments: readonly Enrollment[]): Promise<void> => {
+    const changes = enrollments.map((enrollment) => ({ change: 'put', enrollment, if: { is: 'none' } }) as const);
+    must(await store.changeEnrollments(changes));
+  };
+  beforeEach(async () => {
+    const many = Array.from({ length: 20 }, (_, at) => `a${at}`);
+    await enroll(...['dev', 'one', 'two', 'a', 'b', 'c', ...many].map((id) => entry(id)));
+  });
   afterEach(async () => {
     await worker?.stop();
     worker = undefined;
@@ -319,6 +327,20 @@ describe('the worker', () => {
     startWorker(hubOf([offline]).registry);
     const codes = await Promise.all(['1', '2', '3'].map(finished));
     expect(codes).toMatchObject([{ errorCode: 400_208 }, { errorCode: 400_208 }, { errorCode: 503_201 }]);
+  });
+
+  it('writes no device whose enrollment was disabled or removed since it began', async () => {
+    must(await store.putLinkedHub(hubA));
+    await enroll(entry('a', { enabled: false }));
+    must(await store.startOperations([operation('1', 'a'), operation('2', 'nobody')]));
+    const inGroup = operation('3', 'member', { groupId: 'Line-7' });
+    must(await store.startOperations([inGroup, operation('4', 'b')]));
+    const hub = hubOf();
+    startWorker(hub.registry);
+    const outcomes = await Promise.all(['1', '2', '3', '4'].map(finished));
+    const gone = { status: 'failed', errorCode: 401_002 };
+    expect(outcomes).toMatchObject([gone, gone, gone, { status: 'assigned' }]);
+    expect(hub.calls).toHaveLength(1);
   });
 
   it('a hub that hangs does not hold up the others', async () => {

@@ -9,7 +9,7 @@ import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { isTransient, retryAfterMs } from '../../lib/dps/faults.ts';
 import { registrationErrors } from './faults.ts';
 import type { HubRegistry, Store } from './ports.ts';
-import type { LinkedHub, Operation, Plan, RegistrationOutcome } from './records.ts';
+import { keyOf, type LinkedHub, type Operation, type Plan, type RegistrationOutcome } from './records.ts';
 
 export interface WorkerParts {
   readonly store: Store;
@@ -84,24 +84,38 @@ async function outcomeOf(parts: WorkerParts, operation: Operation): Promise<Resu
   if (plan.is === 'refuse') {
     return ok({ status: 'failed', errorCode: plan.errorCode, errorMessage: plan.errorMessage });
   }
+  const believed = await isStillBelieved(parts, operation);
+  if (!believed.ok) return believed;
+  if (!believed.value) return ok(failureOf(registrationErrors.enrollmentGone));
   // The store gave the place to this registration when it began; it may have been given away since, by a person.
   const holder = await parts.store.registrationOfDevice(plan.hub, plan.deviceId);
   if (!holder.ok) return holder;
   if (holder.value !== undefined && holder.value !== operation.registrationKey) {
-    const { code, message } = registrationErrors.deviceIdTaken;
-    return ok({ status: 'failed', errorCode: code, errorMessage: message });
+    return ok(failureOf(registrationErrors.deviceIdTaken));
   }
   const linked = await parts.store.linkedHubs();
   if (!linked.ok) return linked;
   const hub = linked.value.find((one) => one.hostName === plan.hub);
   if (hub === undefined) {
-    const { code, message } = registrationErrors.noHub;
-    return ok({ status: 'failed', errorCode: code, errorMessage: message });
+    return ok(failureOf(registrationErrors.noHub));
   }
   const from = linked.value.find((one) => one.hostName === plan.movesFrom?.hub);
   const written = await writeToHubs(parts.hubs, plan, { hub, from });
   if (!written.ok) return written;
   return ok({ status: 'assigned', assignedHub: plan.hub, deviceId: plan.deviceId, substatus: plan.substatus });
+}
+
+/** A person may have disabled or removed the enrollment while the hub could not be written. */
+async function isStillBelieved({ store }: WorkerParts, operation: Operation): Promise<Result<boolean>> {
+  const { groupId, registrationKey } = operation;
+  const held =
+    groupId === undefined ? store.enrollment('individual', registrationKey) : store.enrollment('group', keyOf(groupId));
+  const enrollment = await held;
+  return enrollment.ok ? ok(enrollment.value?.enabled === true) : enrollment;
+}
+
+function failureOf(error: { readonly code: number; readonly message: string }): RegistrationOutcome {
+  return { status: 'failed', errorCode: error.code, errorMessage: error.message };
 }
 
 /** The new place is whole before the old one is cleared. */
