@@ -1,11 +1,14 @@
-/** Hands a device its messages over one link, as many as it takes, each until the device has settled it. */
+/**
+ * Hands a device its messages over one link, as many as it gives credit for and as fast as it reads them: one that it
+ * cannot read yet is not counted as delivered to it. Each is held until the device has settled it.
+ */
 import type { Log } from '../lib/base/log.ts';
 import type { AmqpLink, AmqpOutcome } from '../lib/listen/amqp.ts';
 import { cloudMessageOut } from './amqp-message-form.ts';
 import type { CloudMessages, Settlement } from './cloud-messages.ts';
 
 export interface CloudPump {
-  /** There is credit, or there may be a message. */
+  /** There is credit or room, or there may be a message. */
   wake(): void;
   /** Gives back what the device has not settled. */
   close(): void;
@@ -29,6 +32,8 @@ export function openCloudPump(parts: PumpParts, deviceId: string, link: AmqpLink
   const settle = (token: string, how: Settlement): void => {
     if (!held.delete(token)) return;
     const settled = cloudMessages.settle(deviceId, token, how);
+    // what was held may have filled the session
+    wake();
     if (!settled.ok) log.warn('message-not-settled', { deviceId, code: settled.fault.code });
   };
   /** False when there is no more to send now. */
@@ -44,8 +49,7 @@ export function openCloudPump(parts: PumpParts, deviceId: string, link: AmqpLink
   const run = (): void => {
     if (state === 'closed') return;
     state = 'idle';
-    let room = link.isOpen ? link.credit : 0;
-    while (room > 0 && sendOne()) room -= 1;
+    while (link.isOpen && link.credit > 0 && link.hasRoom && sendOne());
   };
   const wake = (): void => {
     if (state !== 'idle') return;

@@ -2,6 +2,7 @@
 import { utf8 } from '../lib/base/bytes.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { AmqpDelivery, AmqpError, AmqpLink, AmqpMessage } from '../lib/listen/amqp.ts';
+import { createAmqpReplies, type AmqpReplies } from '../lib/listen/amqp-replies.ts';
 import type { DeviceLinkKind } from './amqp-address.ts';
 import { openCloudPump, type CloudPump } from './amqp-cloud-pump.ts';
 import { amqpErrorOf } from './amqp-fault.ts';
@@ -24,6 +25,8 @@ export interface AmqpDevice {
 export interface DeviceParts {
   readonly desk: DeviceDesk;
   readonly log: Log;
+  /** Of the connection: the device does not take what it must know. */
+  readonly close: (error: AmqpError) => void;
 }
 
 interface TwinLink {
@@ -35,17 +38,19 @@ interface TwinLink {
 interface Links {
   readonly all: Set<AmqpLink>;
   readonly pumps: Map<AmqpLink, CloudPump>;
-  /** The way out of listening to method calls. */
-  readonly methods: Map<AmqpLink, () => void>;
+  /** The way out of listening to method calls; undefined before the link had credit. */
+  readonly methods: Map<AmqpLink, (() => void) | undefined>;
   readonly twins: Map<AmqpLink, TwinLink>;
 }
 
 export function openAmqpDevice(parts: DeviceParts, deviceId: string): AmqpDevice {
-  const { desk, log } = parts;
+  const { desk, log, close } = parts;
+  const replies = createAmqpReplies();
   const links: Links = { all: new Set(), pumps: new Map(), methods: new Map(), twins: new Map() };
   const forget = (link: AmqpLink): void => {
     links.pumps.get(link)?.close();
     links.methods.get(link)?.();
+    replies.forget(link);
     for (const map of [links.pumps, links.methods, links.twins]) map.delete(link);
     links.all.delete(link);
   };
@@ -53,24 +58,33 @@ export function openAmqpDevice(parts: DeviceParts, deviceId: string): AmqpDevice
     deviceId,
     attached(link, kind) {
       links.all.add(link);
+      const modelId = link.properties.get('com.microsoft:model-id');
+      if (typeof modelId === 'string') desk.announced(deviceId, modelId);
       if (link.direction === 'in') return;
       if (kind === 'messages')
         links.pumps.set(link, openCloudPump({ cloudMessages: desk.cloudMessages, log }, deviceId, link));
-      if (kind === 'methods') links.methods.set(link, listenToMethods(desk, deviceId, link));
+      if (kind === 'methods') links.methods.set(link, undefined);
       if (kind === 'twin') links.twins.set(link, { channel: channelOf(link), isSubscribed: false });
     },
     received(link, kind, message, delivery) {
       desk.heard(deviceId);
       if (kind === 'telemetry') takeTelemetry(desk, deviceId, message, delivery);
       if (kind === 'methods') takeReply(desk, deviceId, message, delivery);
-      if (kind === 'twin') answerTwin({ desk, deviceId, links }, link, message, delivery);
+      if (kind === 'twin') answerTwin({ desk, deviceId, links, replies, close }, link, message, delivery);
     },
-    sendable: (link) => links.pumps.get(link)?.wake(),
+    sendable(link) {
+      links.pumps.get(link)?.wake();
+      replies.sendable(link);
+      // not before there is credit: a call that waits for its device would be refused
+      if (links.methods.has(link) && links.methods.get(link) === undefined && link.credit > 0) {
+        links.methods.set(link, listenToMethods(desk, deviceId, link));
+      }
+    },
     detached: forget,
     desiredChanged(patch, version) {
       const data = utf8(JSON.stringify({ ...patch, $version: version }));
       // without a correlation id: that is how a client knows it for a notification (dps-wire 10.4)
-      for (const [link, twin] of links.twins) if (twin.isSubscribed) link.send({ data });
+      for (const [link, twin] of links.twins) if (twin.isSubscribed && !replies.send(link, { data })) close(notTaken);
     },
     end(error) {
       for (const link of [...links.all]) {
@@ -81,6 +95,9 @@ export function openAmqpDevice(parts: DeviceParts, deviceId: string): AmqpDevice
   };
 }
 
+// The client comes back and reads its twin anew.
+export const notTaken: AmqpError = { condition: 'amqp:resource-limit-exceeded', description: 'Answers are not taken.' };
+
 function takeTelemetry(desk: DeviceDesk, deviceId: string, message: AmqpMessage, delivery: AmqpDelivery): void {
   const taken = desk.telemetry(deviceId, telemetryOf(message));
   if (taken.ok) delivery.accept();
@@ -89,9 +106,9 @@ function takeTelemetry(desk: DeviceDesk, deviceId: string, message: AmqpMessage,
 
 // ---- direct methods
 
-/** Rejected by nobody: a client that gives no credit is a client that does not answer in time. */
+/** A call without credit ends at once. */
 function listenToMethods(desk: DeviceDesk, deviceId: string, link: AmqpLink): () => void {
-  return desk.methods.listen(deviceId, (request) => void link.send(methodCallOut(request)));
+  return desk.methods.listen(deviceId, (request) => link.send(methodCallOut(request)));
 }
 
 function takeReply(desk: DeviceDesk, deviceId: string, message: AmqpMessage, delivery: AmqpDelivery): void {
@@ -112,6 +129,8 @@ interface TwinScope {
   readonly desk: DeviceDesk;
   readonly deviceId: string;
   readonly links: Links;
+  readonly replies: AmqpReplies;
+  readonly close: DeviceParts['close'];
 }
 
 interface TwinAnswer {
@@ -128,11 +147,12 @@ function answerTwin(scope: TwinScope, link: AmqpLink, message: AmqpMessage, deli
   delivery.accept();
   if (reply === undefined || twin === undefined) return;
   const { status, version, json } = twinAnswer(scope, twin, message);
-  reply.send({
+  const answer = {
     correlationId: message.correlationId,
     annotations: { status, ...(version === undefined ? {} : { version }) },
     data: json === undefined ? new Uint8Array() : utf8(JSON.stringify(json)),
-  });
+  };
+  if (!scope.replies.send(reply, answer)) scope.close(notTaken);
 }
 
 function twinAnswer({ desk, deviceId }: TwinScope, twin: TwinLink, message: AmqpMessage): TwinAnswer {

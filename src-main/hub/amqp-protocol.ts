@@ -16,11 +16,12 @@ import type {
   SaslExchange,
   SaslStep,
 } from '../lib/listen/amqp.ts';
+import { createAmqpReplies, type AmqpReplies } from '../lib/listen/amqp-replies.ts';
 import type { TlsPeer } from '../lib/listen/tls-peer.ts';
 import { maxTlsConnections } from '../lib/listen/tls-server.ts';
 import { deviceOfMessageAddress, parseLinkAddress, type LinkAddress } from './amqp-address.ts';
-import { claimAnswer, claimOf, putToken, type Claim, type ClaimParts } from './amqp-claims.ts';
-import { openAmqpDevice, type AmqpDevice } from './amqp-device.ts';
+import { claimAnswer, claimOf, putToken, type Claim, type PutToken, type ClaimParts } from './amqp-claims.ts';
+import { notTaken, openAmqpDevice, type AmqpDevice } from './amqp-device.ts';
 import { amqpErrorOf, unauthorized } from './amqp-fault.ts';
 import { hubFault } from './hub-fault.ts';
 import { cloudFormOf } from './amqp-message-form.ts';
@@ -58,6 +59,8 @@ interface Caller {
   readonly connection: AmqpConnection;
   readonly links: Map<AmqpLink, { readonly address: LinkAddress; readonly device: AmqpDevice | undefined }>;
   readonly devices: Map<string, { readonly device: AmqpDevice; readonly leave: () => void; stopWatch: () => void }>;
+  /** To claims. */
+  readonly replies: AmqpReplies;
   stopService: (() => void) | undefined;
   /** Why it gets nothing, when the hub refuses on purpose. */
   readonly refusal: AmqpError | undefined;
@@ -88,6 +91,7 @@ export function createHubAmqp(parts: AmqpProtocolParts): Readonly<AmqpAcceptor> 
           connection,
           links: new Map(),
           devices: new Map(),
+          replies: createAmqpReplies(),
           stopService: undefined,
           refusal,
         };
@@ -148,8 +152,12 @@ function handlersOf(caller: Caller): AmqpHandlers {
   return {
     attaching: (link) => attach(caller, link),
     received: (link, message, delivery) => receive(caller, link, message, delivery),
-    sendable: (link) => links.get(link)?.device?.sendable(link),
+    sendable(link) {
+      caller.replies.sendable(link);
+      links.get(link)?.device?.sendable(link);
+    },
     detached(link) {
+      caller.replies.forget(link);
       links.get(link)?.device?.detached(link);
       links.delete(link);
     },
@@ -204,12 +212,13 @@ function deviceOf(caller: Caller, deviceId: string): AmqpDevice | undefined {
 
 // ---- claims
 
-function grant(caller: Caller, claim: Claim): void {
+/** False when the connection speaks for as many devices as it may. */
+function grant(caller: Caller, claim: Claim): boolean {
   const { parts, connection, devices } = caller;
   if (claim.is === 'service') {
     caller.stopService?.();
     caller.stopService = watchEnd(parts.clock, claim.endsAtMs, () => connection.close(unauthorized));
-    return;
+    return true;
   }
   const { deviceId, endsAtMs } = claim;
   const watch = () =>
@@ -218,16 +227,18 @@ function grant(caller: Caller, claim: Claim): void {
   if (known !== undefined) {
     known.stopWatch();
     known.stopWatch = watch();
-    return;
+    return true;
   }
-  if (devices.size >= maxDevices) return;
-  const device = openAmqpDevice(parts, deviceId);
-  const leave = parts.desk.connections.opened(deviceId, {
+  if (devices.size >= maxDevices) return false;
+  const { desk, log } = parts;
+  const device = openAmqpDevice({ desk, log, close: (error) => connection.close(error) }, deviceId);
+  const leave = desk.connections.opened(deviceId, {
     desiredChanged: (patch, version) => device.desiredChanged(patch, version),
     close: () => expel(caller, deviceId, ended),
   });
   devices.set(deviceId, { device, leave, stopWatch: watch() });
-  parts.log.info('device-connected', { deviceId, protocol: 'amqp' });
+  log.info('device-connected', { deviceId, protocol: 'amqp' });
+  return true;
 }
 
 // One SDK comes back after this one and not after `amqp:connection:forced`.
@@ -276,13 +287,16 @@ function receive(caller: Caller, link: AmqpLink, message: AmqpMessage, delivery:
   }
 }
 
+const full: PutToken = { is: 'refused', status: 403, why: `A connection carries ${maxDevices} devices at the most.` };
+
 function takeClaim(caller: Caller, message: AmqpMessage, delivery: AmqpDelivery): void {
   const put = putToken(caller.parts, message);
-  if (put.is === 'granted') grant(caller, put.claim);
+  const answer = put.is === 'granted' && !grant(caller, put.claim) ? full : put;
   delivery.accept();
   const [reply] =
     [...caller.links].find(([one, { address }]) => address.is === 'claims' && one.direction === 'out') ?? [];
-  reply?.send(claimAnswer(message, put));
+  if (reply !== undefined && !caller.replies.send(reply, claimAnswer(message, answer)))
+    caller.connection.close(notTaken);
 }
 
 /** dps-wire 10.4: a service names the device in `to`. */

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { fromUtf8, utf8 } from '../lib/base/bytes.ts';
 import { manualClock, type ManualClock } from '../lib/base/clock.ts';
 import { isoTime, systemRandom } from '../lib/base/host.ts';
-import { silentLog } from '../lib/base/log.ts';
+import { silentLog, type Log } from '../lib/base/log.ts';
 import { must } from '../lib/base/result.ts';
 import type { CloudMessageForm, SystemProperties } from './cloud-message.ts';
 import { createCloudMessages, type CloudDelivery, type CloudMessages } from './cloud-messages.ts';
@@ -33,8 +33,8 @@ afterEach(() => {
   database.close();
 });
 
-function openQueue(): CloudMessages {
-  return createCloudMessages({ store: database.cloudMessages(1), clock, random: systemRandom, log: silentLog });
+function openQueue(log: Log = silentLog): CloudMessages {
+  return createCloudMessages({ store: database.cloudMessages(1), clock, random: systemRandom, log });
 }
 
 function form(text: string, system: SystemProperties = {}): CloudMessageForm {
@@ -125,15 +125,21 @@ describe('a device’s queue', () => {
     expect(next()).toBeUndefined();
   });
 
-  it('drops a message that was handed out ten times', () => {
+  it('drops a message that was handed out ten times, and says so', () => {
+    const said: unknown[] = [];
+    queue = openQueue({ ...silentLog, warn: (...line) => void said.push(line) });
     must(queue.enqueue('d', form('bad')));
     for (let count = 1; count <= 10; count += 1) {
       const delivery = next();
       expect(delivery?.message.deliveryCount).toBe(count);
       must(queue.settle('d', delivery!.lockToken, 'abandon'));
     }
+    expect(said).toEqual([]);
     expect(next()).toBeUndefined();
     expect(queue.count('d')).toBe(0);
+    expect(said).toEqual([
+      ['message-dropped', { deviceId: 'd', sequence: 1, deliveryCount: 10, reason: 'deliveries' }],
+    ]);
   });
 
   it('is there after a restart, with nothing held', () => {

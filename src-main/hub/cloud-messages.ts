@@ -198,7 +198,11 @@ function removeStale(desk: Desk, messages: CloudMessageWriter, deviceId: string)
   const isStale = ({ expiresMs, deliveryCount }: WaitingMessage): boolean =>
     deliveryCount >= maxDeliveries || (expiresMs !== undefined && expiresMs <= nowMs);
   for (const waiting of messages.waiting(deviceId)) {
-    if (isStale(waiting) && !isLocked(desk, deviceId, waiting.sequence)) messages.remove(deviceId, waiting.sequence);
+    if (!isStale(waiting) || isLocked(desk, deviceId, waiting.sequence)) continue;
+    messages.remove(deviceId, waiting.sequence);
+    const { sequence, deliveryCount } = waiting;
+    const reason = deliveryCount >= maxDeliveries ? 'deliveries' : 'expiry';
+    desk.log.warn('message-dropped', { deviceId, sequence, deliveryCount, reason });
   }
 }
 

@@ -30,7 +30,7 @@ export interface DeviceDesk {
   twin(deviceId: string): Outcome<JsonObject>;
   /** Merges a JSON patch into the reported properties; gives their new version. */
   report(deviceId: string, patch: Uint8Array): Outcome<number>;
-  /** The device says which model it is (MQTT's user name, AMQP's link property). */
+  /** The device says which model it is (MQTT's user name, AMQP's link property `com.microsoft:model-id`). */
   announced(deviceId: string, modelId: string): void;
   /** The device was heard of. */
   heard(deviceId: string): void;

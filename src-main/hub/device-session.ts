@@ -68,6 +68,7 @@ function watchExpiry({ clock, log }: SessionParts, connection: MqttConnection<un
 function listenToMethods(desk: DeviceDesk, connection: MqttConnection<unknown>): () => void {
   return desk.methods.listen(connection.clientId, ({ methodName, requestId, payload }) => {
     connection.send({ topic: methodCallTopic(methodName, requestId), payload, qos: 0 });
+    return true;
   });
 }
 

@@ -15,7 +15,7 @@ function bench() {
   const clock = manualClock();
   const methods = createDirectMethods(clock, systemRandom);
   const asked: MethodRequest[] = [];
-  const listen = (deviceId = 'd'): (() => void) => methods.listen(deviceId, (request) => void asked.push(request));
+  const listen = (deviceId = 'd'): (() => void) => methods.listen(deviceId, (request) => asked.push(request) > 0);
   const answer = (at: number, text: string, status = 200, deviceId = 'd'): boolean =>
     methods.answered(deviceId, asked[at]?.requestId ?? '', { status, payload: utf8(text) });
   return { clock, methods, asked, listen, answer };
@@ -88,6 +88,15 @@ describe('a direct method', () => {
     expect(answer(0, '1', 200, 'other')).toBe(false);
     await clock.advance(30_000);
     expect(await called).toMatchObject({ ok: false });
+  });
+
+  it('that its connection cannot pass on ends at once, whether it came before the connection or after', async () => {
+    const { methods } = bench();
+    const early = methods.invoke('d', { ...call, connectTimeoutMs: 5_000 });
+    methods.listen('d', () => false);
+    for (const called of [early, methods.invoke('d', call)]) {
+      expect(await called).toMatchObject({ ok: false, fault: { code: 'DeviceNotOnline' } });
+    }
   });
 
   it('is refused beyond 16 open ones of a device, and taken again when one has ended', async () => {

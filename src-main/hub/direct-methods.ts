@@ -32,9 +32,10 @@ export interface DirectMethods {
   invoke(deviceId: string, call: MethodCall): Promise<Outcome<MethodAnswer>>;
   /**
    * From a device's connection that has asked for method calls; gives the way out. A later listener replaces an
-   * earlier one, whose way out then does nothing.
+   * earlier one, whose way out then does nothing. `take` gives false for a call that cannot go to the device now: it
+   * ends at once, and never runs after its caller has gone.
    */
-  listen(deviceId: string, take: (request: MethodRequest) => void): () => void;
+  listen(deviceId: string, take: (request: MethodRequest) => boolean): () => void;
   /** From the device, over whichever connection; false when nobody waits for it (any more). */
   answered(
     deviceId: string,
@@ -62,8 +63,10 @@ interface OpenCall {
 interface Line {
   /** By request id. */
   readonly calls: Map<string, OpenCall>;
-  take: ((request: MethodRequest) => void) | undefined;
+  take: ((request: MethodRequest) => boolean) | undefined;
 }
+
+const notOnline = (deviceId: string): Outcome<never> => failed(hubFault('DeviceNotOnline', { deviceId }));
 
 export function createDirectMethods(clock: Clock, random: Random): Readonly<DirectMethods> {
   const lines = new Map<string, Line>();
@@ -85,14 +88,19 @@ export function createDirectMethods(clock: Clock, random: Random): Readonly<Dire
     open.settle(outcome);
     return true;
   };
-  const send = (deviceId: string, requestId: string, open: OpenCall, take: (request: MethodRequest) => void): void => {
+  const send = (
+    deviceId: string,
+    requestId: string,
+    open: OpenCall,
+    take: (request: MethodRequest) => boolean,
+  ): void => {
     const { methodName, payload, responseTimeoutMs } = open.call;
     open.isSent = true;
     open.cancelTimer();
     open.cancelTimer = clock.after(responseTimeoutMs, () => {
       end(deviceId, requestId, failed(hubFault('GatewayTimeout', { deviceId })));
     });
-    take({ requestId, methodName, payload });
+    if (!take({ requestId, methodName, payload })) end(deviceId, requestId, notOnline(deviceId));
   };
 
   return Object.freeze<DirectMethods>({
@@ -108,7 +116,7 @@ export function createDirectMethods(clock: Clock, random: Random): Readonly<Dire
           return;
         }
         open.cancelTimer = clock.after(call.connectTimeoutMs, () => {
-          end(deviceId, requestId, failed(hubFault('DeviceNotOnline', { deviceId })));
+          end(deviceId, requestId, notOnline(deviceId));
         });
       });
     },

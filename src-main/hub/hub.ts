@@ -78,7 +78,8 @@ export async function createHub(parts: HubParts): Promise<Readonly<Hub>> {
     deviceHooks({ desk, faults, store, clock, log }),
     {
       maxPacketBytes,
-      maxConnections: maxTlsConnections, // the listener's own bound
+      // Devices come by two listeners, 8883 and the WebSockets of 443, each with its own bound.
+      maxConnections: 2 * maxTlsConnections,
       cleanSession: 'as-asked',
     },
     log,

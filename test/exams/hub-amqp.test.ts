@@ -1,5 +1,6 @@
 /** A hub over AMQP, frame by frame: what the SDKs of other languages send, and what nobody should. */
 import { connect } from 'node:tls';
+import rhea, { type Connection, type ConnectionOptions, type EventContext } from 'rhea';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   amqpHeader,
@@ -141,6 +142,31 @@ describe('a claim', () => {
     }
   });
 
+  it('is answered 403 when the connection carries 16 devices, and makes no device of a 17th', async () => {
+    const ids = Array.from({ length: 17 }, (_, at) => `gateway-${at}`);
+    const tokens = [];
+    for (const deviceId of ids)
+      tokens.push(await deviceToken(bench, { deviceId, key: await devices.create(deviceId) }));
+    const client = await login();
+    expect((await claim(client, tokens[0]!)).status).toBe(200);
+    client.send(credit(1, 100));
+    const answers = [];
+    for (const [at, token] of tokens.slice(1).entries()) {
+      client.send(transfer(0, at + 1, putToken(token, at)));
+      answers.push(messages.decode((await client.until('transfer')).payload!)['application_properties']);
+    }
+    expect(answers.slice(0, 15)).toEqual(Array(15).fill({ 'status-code': 200, 'status-description': 'OK' }));
+    expect(answers[15]).toEqual({
+      'status-code': 403,
+      'status-description': 'A connection carries 16 devices at the most.',
+    });
+    expect(await stateOf('gateway-16')).toBe('Disconnected');
+    // one that it carries may still renew its claim
+    client.send(transfer(0, 17, putToken(tokens[3]!, 17)));
+    const renewed = messages.decode((await client.until('transfer')).payload!);
+    expect(renewed['application_properties']).toMatchObject({ 'status-code': 200 });
+  });
+
   it('may be made by PLAIN', async () => {
     const key = await devices.create('plain');
     const token = await deviceToken(bench, { deviceId: 'plain', key });
@@ -179,6 +205,16 @@ describe('a claim', () => {
 });
 
 describe('telemetry over AMQP', () => {
+  it('comes on a link that may say which model the device is', async () => {
+    const client = await device('modelled');
+    const properties = { 'com.microsoft:model-id': 'dtmi:com:example:Thermostat;1' };
+    const address = addressOf('modelled', 'messages/events');
+    client.send(attach({ name: 'd2c', handle: 2, sends: true, address, more: { properties } }));
+    await client.until('flow');
+    const { text } = await devices.service({ method: 'GET', path: '/twins/modelled' });
+    expect(JSON.parse(text)).toMatchObject({ modelId: 'dtmi:com:example:Thermostat;1' });
+  });
+
   it('is taken as C sends it: several messages in one, of a format of its own', async () => {
     const client = await device('batch');
     client.send(attach({ name: 'd2c', handle: 2, sends: true, address: addressOf('batch', 'messages/events') }));
@@ -242,7 +278,90 @@ describe('a direct method over AMQP', () => {
   });
 });
 
+describe('a link without credit', () => {
+  const call = (deviceId: string, methodName: string) => {
+    const body = JSON.stringify({ methodName, responseTimeoutInSeconds: 300, connectTimeoutInSeconds: 0 });
+    const called = devices.service({ method: 'POST', path: `/twins/${deviceId}/methods`, body });
+    // those that nobody answers end with the hub
+    called.catch(() => undefined);
+    return called;
+  };
+  const nameOf = (payload: Buffer | undefined) =>
+    (messages.decode(payload!)['application_properties'] as Record<string, unknown>)['IoThub-methodname'];
+
+  it('has its method call refused at once and never run later, and holds up no other link', async () => {
+    const client = await device('no-credit');
+    const at = (path: string, handle: number) =>
+      attach({ name: path, handle, sends: false, address: addressOf('no-credit', path) });
+    client.send(at('methods/devicebound', 2), credit(2, 1), at('messages/devicebound', 3), credit(3, 5));
+    await client.until('attach');
+    await client.until('attach');
+    void call('no-credit', 'taken');
+    expect(nameOf((await client.until('transfer')).payload)).toBe('taken');
+    const refused = await call('no-credit', 'refused');
+    expect([refused.status, refused.text]).toEqual([404, expect.stringContaining('DeviceNotOnline')]);
+    await enqueue('no-credit', 'passes');
+    const message = messages.decode((await client.until('transfer')).payload!);
+    expect(String((message['body'] as { content: Buffer }).content)).toBe('passes');
+    // what is sent next is answered after the credit was taken
+    client.send(credit(2, 2), at('twin', 4));
+    await client.until('attach');
+    void call('no-credit', 'again');
+    expect(nameOf((await client.until('transfer')).payload)).toBe('again');
+  });
+
+  it('has its twin answer as soon as there is credit, and ends a client that asks on and on without', async () => {
+    const client = await device('twin-credit');
+    const address = addressOf('twin-credit', 'twin');
+    const get = messages.encode({ message_annotations: { operation: 'GET' }, correlation_id: 'g' });
+    const twin = (name: string, handle: number, sends: boolean) => attach({ name, handle, sends, address });
+    client.send(twin('tin', 2, false), twin('tout', 3, true), transfer(3, 1, get));
+    await client.until('disposition');
+    client.send(credit(2, 1));
+    expect(messages.decode((await client.until('transfer')).payload!)['correlation_id']).toBe('g');
+    client.send(...[2, 3, 4, 5, 6].map((id) => transfer(3, id, get)));
+    expect((await client.until('close')).fields['error']).toMatchObject({ condition: 'amqp:resource-limit-exceeded' });
+  });
+});
+
 describe('a message to a device over AMQP', () => {
+  it('of megabytes with others is read at the device’s pace, each handed out once', async () => {
+    const key = await devices.create('large');
+    for (let at = 0; at < 6; at += 1) await enqueue('large', `${at}`.repeat(250_000));
+    const options = {
+      ...{ host: bench.address, port: bench.ports.amqps, transport: 'tls', ca: bench.caPem, reconnect: false },
+      username: `large@sas.${bench.address}`,
+      password: await deviceToken(bench, { deviceId: 'large', key }),
+    };
+    const client: Connection = rhea.create_container().connect(options as ConnectionOptions);
+    clients.push({
+      destroy() {
+        client.close();
+      },
+    });
+    const got: unknown[] = [];
+    await new Promise<void>((resolve, reject) => {
+      client.on('disconnected', () => {
+        reject(new Error(`cut after ${got.length}`));
+      });
+      client.on('message', ({ message, delivery }: EventContext) => {
+        const { content } = message!.body as { content: Buffer };
+        got.push([
+          content.length,
+          String(content.subarray(0, 1)),
+          message!.message_annotations?.['iothub-deliverycount'],
+        ]);
+        setTimeout(() => {
+          delivery!.accept();
+          if (got.length === 6) resolve();
+        }, 50);
+      });
+      const source = addressOf('large', 'messages/devicebound');
+      client.open_receiver({ source, credit_window: 50, autoaccept: false });
+    });
+    expect(got).toEqual([0, 1, 2, 3, 4, 5].map((at) => [250_000, String(at), 1]));
+  });
+
   const outcome = (code: number) => Buffer.from(`0053${code.toString(16)}45`, 'hex');
 
   it('comes again when it is released or its connection ends, and not when it is rejected', async () => {

@@ -95,7 +95,13 @@ function adopt<Who>(acceptor: Acceptor<Who>, stream: Duplex, peer: TlsPeer): voi
     stream,
     peer,
     cutter: createAmqpCutter(),
-    wire: createAmqpWire(stream, acceptor.clock),
+    wire: createAmqpWire({
+      stream,
+      clock: acceptor.clock,
+      drained() {
+        if (connection.phase.at === 'amqp') connection.phase.engine.drained();
+      },
+    }),
     phase: { at: 'header' },
   };
   acceptor.open.add(connection);

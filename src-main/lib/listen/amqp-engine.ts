@@ -10,11 +10,10 @@ import type {
   AmqpLimits,
   AmqpLink,
   AmqpOutcome,
-  AmqpOutgoing,
 } from './amqp.ts';
 import { createAmqpGuard, type EngineView } from './amqp-guard.ts';
 import { readBatch, sharedDelivery } from './amqp-batch.ts';
-import { messageFrom, rheaMessageOf, scalarsOf, typedNumbers } from './amqp-message.ts';
+import { messageFrom, scalarsOf, typedNumbers } from './amqp-message.ts';
 import {
   createRheaContainer,
   type RheaConnection,
@@ -23,12 +22,15 @@ import {
   type RheaError,
   type RheaLink,
 } from './amqp-rhea.ts';
+import { createAmqpSending } from './amqp-sending.ts';
 import type { AmqpWire } from './amqp-wire.ts';
 
 export interface AmqpEngine {
   /** One whole frame, or the protocol header. */
   take(bytes: Buffer): void;
   close(error?: AmqpError): void;
+  /** The wire has room again. */
+  drained(): void;
   /** The wire is gone. */
   ended(): void;
   /** The client has said its open. */
@@ -47,11 +49,14 @@ const container = createRheaContainer('benchline');
 interface Engine {
   readonly limits: EngineLimits;
   readonly connection: RheaConnection;
+  readonly wire: EngineParts['wire'];
   readonly handlers: AmqpHandlers;
   /** Of the message that is being handed on. */
   readonly ids: () => Ids;
   readonly links: WeakMap<RheaLink, Link>;
   readonly outcomes: WeakMap<RheaDelivery, (outcome: AmqpOutcome) => void>;
+  /** Links that were found without room. */
+  readonly short: Set<AmqpLink>;
   readonly view: AmqpConnection;
   isEnding: boolean;
 }
@@ -66,7 +71,7 @@ interface Link {
 export interface EngineParts {
   readonly limits: EngineLimits;
   readonly log: Log;
-  readonly wire: Pick<AmqpWire, 'write' | 'end'>;
+  readonly wire: Pick<AmqpWire, 'write' | 'end' | 'unsentBytes'>;
   readonly connected: (close: (error?: AmqpError) => void) => { readonly view: AmqpConnection; readonly handlers: AmqpHandlers }; // prettier-ignore
 }
 
@@ -97,10 +102,12 @@ export function createAmqpEngine({ limits, log, wire, connected }: EngineParts):
   const engine: Engine = {
     limits,
     connection,
+    wire,
     ids: () => guard.ids,
     ...connected(close),
     links: new WeakMap(),
     outcomes: new WeakMap(),
+    short: new Set(),
     isEnding: false,
   };
   engines.set(connection, engine);
@@ -125,6 +132,7 @@ export function createAmqpEngine({ limits, log, wire, connected }: EngineParts):
       socket.emit('data', bytes);
     },
     close,
+    drained: () => drained(engine),
     ended() {
       engine.isEnding = true;
       // after what the engine still has to do in this turn, so that it starts no timer again
@@ -236,6 +244,12 @@ on('connection_open', ({ connection }) => {
 const quietEvents = ['session_error', 'receiver_error', 'sender_error', 'connection_close', 'connection_error', 'disconnected']; // prettier-ignore
 for (const event of quietEvents) container.on(event, () => undefined);
 
+function drained({ short, handlers, isEnding }: Engine): void {
+  const links = [...short];
+  short.clear();
+  for (const link of links) if (!isEnding && link.isOpen) handlers.sendable(link);
+}
+
 function decided(outcomes: Engine['outcomes'], delivery: RheaDelivery, outcome: AmqpOutcome): void {
   const hear = outcomes.get(delivery);
   outcomes.delete(delivery);
@@ -295,16 +309,19 @@ function answerAttach(engine: Engine, rhea: RheaLink): void {
   else rhea.local.attach.rcv_settle_mode = receiving ?? null;
 }
 
-function detached({ links, handlers }: Engine, rhea: RheaLink): void {
+function detached({ links, handlers, short }: Engine, rhea: RheaLink): void {
   const link = links.get(rhea);
   links.delete(rhea);
-  if (link !== undefined) handlers.detached(link.view);
+  if (link === undefined) return;
+  short.delete(link.view);
+  handlers.detached(link.view);
 }
 
 function linkView(engine: Engine, rhea: RheaLink): AmqpLink {
   const receives = rhea.is_receiver();
   const { source, target, properties } = rhea.remote.attach;
-  return Object.freeze<AmqpLink>({
+  const sending = receives ? undefined : createAmqpSending(engine, rhea);
+  const view = Object.freeze<AmqpLink>({
     direction: receives ? 'in' : 'out',
     address: (receives ? target : source)?.address ?? '',
     name: rhea.name,
@@ -313,18 +330,19 @@ function linkView(engine: Engine, rhea: RheaLink): AmqpLink {
       return rhea.is_open();
     },
     get credit() {
-      return rhea.credit;
+      return sending?.credit() ?? rhea.credit;
     },
-    send(message: AmqpOutgoing, settled) {
-      if (!rhea.is_open() || engine.isEnding || rhea.session.outgoing.available() === 0) return false;
-      const delivery = rhea.send(rheaMessageOf(message));
-      if (settled !== undefined) engine.outcomes.set(delivery, settled);
-      return true;
+    get hasRoom() {
+      const has = sending?.hasRoom() ?? false;
+      if (!has && !receives) engine.short.add(view);
+      return has;
     },
+    send: (message, settled) => sending?.send(message, settled) ?? false,
     detach(error) {
       rhea.close(error && rheaErrorOf(error));
     },
   });
+  return view;
 }
 
 function deliveryOf(engine: Engine, link: Link, delivery: RheaDelivery): AmqpDelivery {

@@ -18,6 +18,7 @@ export interface RheaTerminus {
 }
 
 export interface RheaDelivery {
+  readonly id: number;
   remote_settled: boolean;
   accept(): void;
   reject(error: RheaError): void;
@@ -55,7 +56,8 @@ export interface RheaLink extends EventEmitter {
 export interface RheaSession {
   readonly state: { readonly remote_open: boolean };
   readonly remote: { readonly handles: Readonly<Record<number, RheaLink | undefined>> };
-  readonly outgoing: { available(): number };
+  /** Deliveries from `next_pending_delivery` on wait for credit or for the session's window. */
+  readonly outgoing: { available(): number; readonly next_pending_delivery: number };
   readonly links: Readonly<Record<string, RheaLink>>;
   end(error?: RheaError): void;
 }

@@ -69,10 +69,15 @@ export interface AmqpLink {
   readonly name: string;
   readonly properties: ReadonlyMap<string, AmqpScalar>;
   readonly isOpen: boolean;
-  /** False when it is closed or has too much unsettled. `settled` hears the client's word once, if it gives one. */
+  /**
+   * False when it is closed, without credit, or has too much unsent or unsettled: then nothing is sent, now or later.
+   * `settled` hears the client's word once, if it gives one.
+   */
   send(message: AmqpOutgoing, settled?: (outcome: AmqpOutcome) => void): boolean;
   /** How many messages the client takes now. */
   readonly credit: number;
+  /** What was sent before has gone. Who can wait sends only then: `sendable` is called when it has. */
+  readonly hasRoom: boolean;
   detach(error?: AmqpError): void;
 }
 
@@ -87,7 +92,7 @@ export interface AmqpConnection {
 export interface AmqpHandlers {
   attaching(link: AmqpLink): AmqpAttach;
   received(link: AmqpLink, message: AmqpMessage, delivery: AmqpDelivery): void;
-  /** There is credit to send by. */
+  /** There is credit to send by, or room again. */
   sendable(link: AmqpLink): void;
   /** By the client's word; not called for the links that end with their connection. */
   detached(link: AmqpLink): void;

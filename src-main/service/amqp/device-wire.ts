@@ -16,6 +16,7 @@ import type {
   AmqpLink,
   AmqpMessage,
 } from '../../lib/listen/amqp.ts';
+import { createAmqpReplies, type AmqpReplies } from '../../lib/listen/amqp-replies.ts';
 import type { AcceptStream } from '../../lib/listen/device-web-sockets.ts';
 import { maxTlsConnections } from '../../lib/listen/tls-server.ts';
 import type { DeviceClaim } from '../core/claim.ts';
@@ -61,6 +62,7 @@ interface Caller {
   device: DeviceAddress | undefined;
   /** Where answers go. */
   readonly replies: Set<AmqpLink>;
+  readonly waiting: AmqpReplies;
 }
 
 export function createAmqpDeviceWire(parts: DeviceWireParts): DeviceWire {
@@ -75,7 +77,7 @@ export function createAmqpDeviceWire(parts: DeviceWireParts): DeviceWire {
       bare: ({ certificates }) =>
         certificates.length > 0 ? { device: undefined, authorization: undefined } : undefined,
       connected: (connection, { device, authorization }) =>
-        handlersOf({ parts, connection, authorization, device, replies: new Set() }),
+        handlersOf({ parts, connection, authorization, device, replies: new Set(), waiting: createAmqpReplies() }),
     },
     { clock: parts.clock, log: parts.log, limits },
   );
@@ -94,8 +96,11 @@ function handlersOf(caller: Caller): AmqpHandlers {
         caller.connection.close(broken);
       });
     },
-    sendable: () => undefined,
-    detached: (link) => void caller.replies.delete(link),
+    sendable: (link) => caller.waiting.sendable(link),
+    detached(link) {
+      caller.replies.delete(link);
+      caller.waiting.forget(link);
+    },
     closed: () => {
       caller.replies.clear();
     },
@@ -147,7 +152,8 @@ async function serve(caller: Caller, { link, message, delivery }: Request): Prom
   const { isDone, json } = answer;
   const application = isDone ? {} : retryAfter(caller.parts.retryAfterS);
   // one that does not take its answers has them rejected by its end
-  if (!reply.send({ correlationId, application, data: utf8(JSON.stringify(json)) })) caller.connection.close(tooMuch);
+  const sent = caller.waiting.send(reply, { correlationId, application, data: utf8(JSON.stringify(json)) });
+  if (!sent) caller.connection.close(tooMuch);
 }
 
 const broken: AmqpError = { condition: 'amqp:internal-error', description: 'Internal error.' };
