@@ -205,7 +205,9 @@ describe('a CA certificate', () => {
     must(await putReferring('line-7', 'root', 'other'));
     expect(await codeOf('dev-01', leaf.certificate, line.certificate)).toBe('started');
     expect(await codeOf('dev-02', otherLeaf.certificate)).toBe('started');
-    expect(await bench.authorities.remove('other')).toMatchObject({ fault: { code: 'in-use', detail: { count: 1 } } });
+    expect(await bench.authorities.remove('other')).toMatchObject({
+      fault: { code: 'in-use', detail: { enrollments: '1 enrollment' } },
+    });
     must(await putReferring('line-7', 'root'));
     expect(await codeOf('dev-02', otherLeaf.certificate)).toBe('unauthorized');
     must(await bench.authorities.remove('other'));

@@ -34,6 +34,8 @@ export interface LabUnit {
   readonly device: LinkDevice;
   /** How many keys it made. */
   readonly keysMade: () => number;
+  /** It remembers the end of everything it began: each request is noted twice, as it begins and with its result. */
+  readonly isSettled: () => boolean;
   serve(stream: ByteStream, device?: LinkDevice): void;
   close(): Promise<void>;
 }
@@ -77,15 +79,20 @@ export async function createLabUnit(options: LabUnitOptions): Promise<LabUnit> {
         }),
   };
   const memoryFile = 'link-results';
+  let notes = 0;
   const memory = {
     load: async () => must(await folder.read(memoryFile)),
-    save: async (bytes: Uint8Array) => must(await folder.write(memoryFile, bytes)),
+    save: async (bytes: Uint8Array) => {
+      must(await folder.write(memoryFile, bytes));
+      notes += 1;
+    },
   };
   let server: LinkServer | undefined;
   return {
     serialNumber,
     device,
     keysMade: () => keys.size,
+    isSettled: () => notes % 2 === 0,
     serve: (stream, served = device) => {
       server?.close();
       server = serveLink(stream, served, { clock, log: silentLog, memory, bufferBytes: 1_024 });
