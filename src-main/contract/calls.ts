@@ -3,6 +3,8 @@ import { z } from 'zod';
 import {
   BatchTerms,
   BatchView,
+  DoctorView,
+  ListedAdapterView,
   OutboxEntryView,
   ServiceView,
   SignerView,
@@ -32,6 +34,21 @@ export const calls = {
   'bench.scanVirtual': call(Nothing, z.object({ started: z.int() })),
   /** Ends the run of a slot before its next device write. */
   'bench.abort': call(z.strictObject({ slot: Slot }), SlotView),
+  /** How many slots the bench shows, 1 to 16; not fewer than are bound or have a virtual unit. */
+  'bench.setSlots': call(z.strictObject({ slots: Slot }), StationView),
+
+  /** The adapters that are plugged in now. */
+  'adapter.list': call(Nothing, z.object({ adapters: z.array(ListedAdapterView).max(256) })),
+  /** The next adapter that is plugged in becomes this slot's; the slot's view tells how it went. One slot learns at a time. */
+  'slot.learn': call(z.strictObject({ slot: Slot }), SlotView),
+  'slot.stopLearning': call(Nothing, z.object({ slots: z.array(SlotView) })),
+  /** `usb:1-2.3:1.0`, `serial:/dev/ttyS0` or `tcp:HOST:PORT`. */
+  'slot.bind': call(z.strictObject({ slot: Slot, address: z.string().min(1).max(300) }), SlotView),
+  'slot.unbind': call(z.strictObject({ slot: Slot }), SlotView),
+  /** The doctor speaks with the unit over the slot's line, some seconds long; the slot is busy meanwhile. */
+  'adapter.check': call(z.strictObject({ slot: Slot }), DoctorView),
+  /** Applies what a finding proposed, and checks again. */
+  'adapter.remedy': call(z.strictObject({ slot: Slot, remedy: z.string().max(40) }), DoctorView),
 
   'batch.list': call(Nothing, z.object({ batches: z.array(BatchView).max(200) })),
   'batch.open': call(z.strictObject({ terms: BatchTerms }), BatchView),

@@ -45,16 +45,62 @@ export const RunView = z.object({
 });
 export type RunView = z.infer<typeof RunView>;
 
+/** A USB adapter, or a port of the PC itself: what it says of itself and where it is plugged in. Serial numbers and COM numbers lie. */
+const AdapterView = z.object({
+  name: z.string(),
+  /** Bus, hub ports, configuration and interface, as sysfs has it: `1-2.3:1.0`. Each channel of an adapter has its own. */
+  usbPath: z.string().optional(),
+  /** Four lower-case hexadecimal digits, as `productId`. */
+  vendorId: z.string().optional(),
+  productId: z.string().optional(),
+});
+/** An adapter that is plugged in now. */
+export const ListedAdapterView = AdapterView.extend({
+  /** What a program opens, today: the number changes with every plugging. */
+  device: z.string(),
+  /** What `slot.bind` takes. */
+  address: z.string(),
+  /** The slot that is bound to it. */
+  slot: z.int().min(1).max(16).optional(),
+});
+export type ListedAdapterView = z.infer<typeof ListedAdapterView>;
+
 export const SlotView = z.object({
   slot: z.int().min(1).max(16),
-  /** `empty`: no port is bound or nothing is plugged in; `ready`: a unit can be scanned; `lost`: it went away. */
-  port: z.object({ state: z.enum(['empty', 'ready', 'lost']), name: z.string(), fault: Fault.optional() }),
+  /**
+   * `empty`: no port is bound or nothing is plugged in; `ready`: a unit can be scanned; `lost`: it went away during a run;
+   * `learning`: the next adapter that is plugged in becomes this slot's. `fault` says what is wrong, or why learning ended
+   * without one. `address` is what the slot is bound to; absent, it is bound to nothing.
+   */
+  port: z.object({
+    state: z.enum(['empty', 'ready', 'lost', 'learning']),
+    name: z.string(),
+    address: z.string().optional(),
+    adapter: AdapterView.optional(),
+    fault: Fault.optional(),
+  }),
   /** The current run, or the last one: its verdict stays until the next scan. */
   run: RunView.optional(),
   /** The label of the virtual unit plugged into this slot, so that the virtual bench can scan it. */
   virtualSerialNumber: Id.optional(),
 });
 export type SlotView = z.infer<typeof SlotView>;
+
+/** What the adapter doctor found on a slot's line; no findings: it is sound. */
+export const DoctorView = z.object({
+  slot: z.int().min(1).max(16),
+  findings: z.array(
+    Fault.extend({
+      /** What `adapter.remedy` takes; absent where a person must act. */
+      remedy: z.string().optional(),
+    }),
+  ),
+  /** Of echoes over the bench link; absent where nothing answered. */
+  roundTrips: z
+    .object({ count: Count, medianMs: z.number().nonnegative(), worstMs: z.number().nonnegative() })
+    .optional(),
+});
+export type DoctorView = z.infer<typeof DoctorView>;
 
 export const TargetView = z.object({
   name: z.string(),

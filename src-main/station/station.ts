@@ -6,6 +6,7 @@ import { noteClock } from './clock-trust.ts';
 import { type HostParts, type StationCore, composeCore } from './composition.ts';
 import { type StationConfig, stationPaths } from './config.ts';
 import { createDesk } from './desk/handlers.ts';
+import type { DeskPorts } from './desk/ports.ts';
 import { createServiceDesk } from './desk/service-desk.ts';
 import { openSigner } from './desk/signer-desk.ts';
 import { stationFault } from './faults.ts';
@@ -71,6 +72,7 @@ async function startOn(
   const desk = createDesk({
     store: core.store,
     bench: core.bench,
+    ports: slotPortsToCome,
     service: createServiceDesk(() => link.reached?.desk),
     signers: core.signers,
     reports: createBatchReports(core.store, stationPaths(config.data).reports),
@@ -91,6 +93,13 @@ async function startOn(
     },
   });
 }
+
+const notYet = async () => failed(stationFault('ports-to-come'));
+const slotPortsToCome: DeskPorts = {
+  adapters: async () => [],
+  ...{ learn: notYet, bind: notYet, unbind: notYet, check: notYet, remedy: notYet, resize: notYet },
+  stopLearning: () => undefined,
+};
 
 /** A headless station has nobody to type a passphrase. */
 async function openConfiguredSigner(config: StationConfig, core: StationCore): Promise<Result<unknown>> {

@@ -33,10 +33,8 @@ export function faceOf(slot: SlotView, hasBatch: boolean): SlotFace {
     const again: SlotAction = { does: 'scan', say: next.runAgain, key: 'space', serialNumber: run.serialNumber };
     return { face: run.state, ...explained(run.fault, words.faces[run.state]), action: again };
   }
-  if (port.fault !== undefined || port.state === 'lost') {
-    return { face: 'hold', ...explained(port.fault, say.lost), action: { does: 'wait', say: next.plugAgain } };
-  }
-  if (port.state === 'empty') return { face: 'empty', say: say.empty, action: { does: 'wait', say: next.plugIn } };
+  const unplugged = withoutUnit(port);
+  if (unplugged !== undefined) return unplugged;
   if (!hasBatch) {
     return { face: 'hold', say: say.noBatch, action: { does: 'batches', say: next.chooseBatch, key: 'enter' } };
   }
@@ -44,6 +42,16 @@ export function faceOf(slot: SlotView, hasBatch: boolean): SlotFace {
   if (serialNumber === undefined) return { face: 'ready', say: say.ready, action: scanNext(next.scan) };
   const virtual: SlotAction = { does: 'scan', say: next.scanVirtual, key: 'space', serialNumber };
   return { face: 'ready', say: say.readyVirtual(serialNumber), action: virtual };
+}
+
+/** What is to be done before anything can be scanned; undefined when a unit is plugged in. */
+function withoutUnit({ state, fault }: SlotView['port']): SlotFace | undefined {
+  if (state === 'learning') return { face: 'hold', say: say.learning, action: { does: 'wait', say: next.plugIn } };
+  if (fault !== undefined || state === 'lost') {
+    return { face: 'hold', ...explained(fault, say.lost), action: { does: 'wait', say: next.plugAgain } };
+  }
+  if (state === 'empty') return { face: 'empty', say: say.empty, action: { does: 'wait', say: next.plugIn } };
+  return undefined;
 }
 
 /** How far the ring is filled: by the typical time, or by phases where there is none yet; full only at the verdict. */

@@ -103,11 +103,17 @@ export const en = {
     scanVirtual: 'Scan the virtual units',
     scanVirtualDone: (n: number) =>
       n === 0 ? 'All virtual units have passed.' : `${n} virtual ${s(n, 'unit', 'units')} scanned.`,
-    port: { empty: 'nothing plugged in', ready: 'connected', lost: 'connection lost' },
+    port: {
+      empty: 'nothing plugged in',
+      ready: 'connected',
+      lost: 'connection lost',
+      learning: 'waiting for its adapter',
+    },
     say: {
       ready: 'Ready for a unit.',
       readyVirtual: (serial: string) => `${serial} is plugged in.`,
       empty: 'Nothing is plugged in here.',
+      learning: 'Plug the adapter of this slot in.',
       lost: 'The unit went away.',
       noBatch: 'No batch is chosen.',
       pass: 'Committed on this station.',

@@ -53,6 +53,10 @@ export function createFixtureStation(scene: Scene): FixtureStation {
     }
     return put(at(0, 'working'));
   };
+  const learnt = (number: number): SlotView | string => {
+    const slot = slots.find((one) => one.slot === number);
+    return slot === undefined ? 'no-slot' : put({ ...slot, port: { ...slot.port, state: 'learning' } });
+  };
   const answers: Answers = {
     'station.get': () => station,
     'operator.set': ({ name }) => (station = { ...station, operator: name }),
@@ -68,6 +72,14 @@ export function createFixtureStation(scene: Scene): FixtureStation {
       return { started: ready.length };
     },
     'bench.abort': ({ slot }) => slots.find((one) => one.slot === slot) ?? 'no-slot',
+    'bench.setSlots': ({ slots: count }) => (station = { ...station, slots: count }),
+    'adapter.list': () => ({ adapters: [] }),
+    'slot.learn': ({ slot }) => learnt(slot),
+    'slot.stopLearning': () => ({ slots }),
+    'slot.bind': ({ slot }) => learnt(slot),
+    'slot.unbind': ({ slot }) => slots.find((one) => one.slot === slot) ?? 'no-slot',
+    'adapter.check': ({ slot }) => ({ slot, findings: [] }),
+    'adapter.remedy': ({ slot }) => ({ slot, findings: [] }),
     'batch.list': () => ({ batches }),
     'batch.open': ({ terms }) => {
       const batch = { ...batchOf(`b${batches.length + 1}`, terms.name), terms };

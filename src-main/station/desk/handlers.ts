@@ -10,13 +10,14 @@ import type { Batch } from '../batches/model.ts';
 import type { Bench } from '../bench/bench.ts';
 import { benchFault } from '../bench/faults.ts';
 import { deskFault } from './faults.ts';
-import type { DeskReports, DeskSigners, DeskStation, DeskStore } from './ports.ts';
+import type { DeskPorts, DeskReports, DeskSigners, DeskStation, DeskStore } from './ports.ts';
 import type { ServiceDesk } from './service-desk.ts';
 import { openSignerCall } from './signer-desk.ts';
 
 export interface DeskParts {
   readonly store: DeskStore;
   readonly bench: Bench;
+  readonly ports: DeskPorts;
   readonly service: ServiceDesk;
   readonly signers: DeskSigners;
   readonly reports: DeskReports;
@@ -66,9 +67,10 @@ function handlersFor(parts: DeskParts): Handlers {
     return result.ok ? ok(station.view()) : result;
   };
   return {
+    ...portHandlers(parts, operator),
     'station.get': async () => ok(station.view()),
     'operator.set': async ({ name }) => stationAfter(await store.saveSettings({ operator: name }, name)),
-    'bench.get': async () => ok({ slots: [...bench.slots()] }),
+    'bench.get': async () => ok({ slots: shownSlots(parts) }),
     'bench.scan': ({ text, slot }) => scan(parts, text, slot),
     'bench.scanVirtual': () => scanVirtual(parts),
     'bench.abort': async ({ slot }) => bench.abort(slot),
@@ -98,6 +100,33 @@ function handlersFor(parts: DeskParts): Handlers {
     'service.unlinkHub': ({ hostName }) => service.unlinkHub(hostName),
     'service.setPolicy': ({ allocationPolicy }) => service.setPolicy(allocationPolicy),
     'service.enroll': (input) => service.enroll(input),
+  };
+}
+
+/** A bench has sixteen slots; what is shown of them is the hall's choice. */
+const shownSlots = ({ bench, station }: DeskParts): SlotView[] =>
+  bench.slots().filter(({ slot }) => slot <= station.view().slots);
+
+type PortCall = Extract<CallName, `slot.${string}` | `adapter.${string}` | 'bench.setSlots'>;
+
+function portHandlers(parts: DeskParts, operator: () => string): Pick<Handlers, PortCall> {
+  const { ports, station } = parts;
+  return {
+    'bench.setSlots': async ({ slots }) => {
+      const resized = await ports.resize(slots, operator());
+      await station.refresh();
+      return resized.ok ? ok(station.view()) : resized;
+    },
+    'adapter.list': async () => ok({ adapters: [...(await ports.adapters())] }),
+    'slot.learn': ({ slot }) => ports.learn(slot, operator()),
+    'slot.stopLearning': async () => {
+      ports.stopLearning();
+      return ok({ slots: shownSlots(parts) });
+    },
+    'slot.bind': ({ slot, address }) => ports.bind(slot, address, operator()),
+    'slot.unbind': ({ slot }) => ports.unbind(slot, operator()),
+    'adapter.check': ({ slot }) => ports.check(slot),
+    'adapter.remedy': ({ slot, remedy }) => ports.remedy(slot, remedy, operator()),
   };
 }
 

@@ -2,9 +2,12 @@
 import type { Result } from '../../lib/base/result.ts';
 import type {
   BatchView,
+  DoctorView,
+  ListedAdapterView,
   OutboxEntryView,
   OutboxState,
   SignerView,
+  SlotView,
   StationView,
   UnitState,
   UnitView,
@@ -52,6 +55,18 @@ export interface DeskSigners {
     file: { readonly bytes: Uint8Array; readonly passphrase: string },
     admit: (view: SignerView) => Promise<Result<unknown>>,
   ): Promise<Result<SignerView>>;
+}
+
+/** The slots' ports: which adapter belongs to which slot, and how its line does. `by` is told to the audit chain. */
+export interface DeskPorts {
+  adapters(): Promise<readonly ListedAdapterView[]>;
+  learn(slot: number, by: string): Promise<Result<SlotView>>;
+  stopLearning(): void;
+  bind(slot: number, address: string, by: string): Promise<Result<SlotView>>;
+  unbind(slot: number, by: string): Promise<Result<SlotView>>;
+  check(slot: number): Promise<Result<DoctorView>>;
+  remedy(slot: number, remedy: string, by: string): Promise<Result<DoctorView>>;
+  resize(slots: number, by: string): Promise<Result<void>>;
 }
 
 export interface DeskReports {
