@@ -3,24 +3,29 @@
  * A program of its own; its last argument is a file with what it shall be.
  */
 import { readFileSync } from 'node:fs';
-import { systemRandom } from '../../src-main/lib/base/host.ts';
+import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
 import { silentLog } from '../../src-main/lib/base/log.ts';
 import { must } from '../../src-main/lib/base/result.ts';
+import { createAmqpAcceptor } from '../../src-main/lib/listen/amqp-acceptor.ts';
+import type { AmqpHandlers, AmqpLink, SaslExchange, SaslStep } from '../../src-main/lib/listen/amqp.ts';
 import { listenHttps, type WebReply, type WebRequest } from '../../src-main/lib/listen/https-server.ts';
 import { createMqttBroker } from '../../src-main/lib/listen/mqtt-broker.ts';
 import type { MqttHooks } from '../../src-main/lib/listen/mqtt.ts';
 import { listenTls, maxTlsConnections, type ServerCredential } from '../../src-main/lib/listen/tls-server.ts';
+import { deviceLimits } from '../../src-main/service/amqp/device-wire.ts';
+import { tpmSegments } from '../../src-main/service/amqp/tpm-segments.ts';
 
 export interface ConstantOptions {
   readonly host: string;
   readonly credential: ServerCredential;
-  /** The challenge of a TPM: with it, a register without a token gets 401. */
+  /** The challenge of a TPM: with it, a register over HTTPS without a token gets 401; over AMQP it is in the login. */
   readonly authenticationKey: string | undefined;
 }
 
 export interface ConstantReady {
   readonly https: number;
   readonly mqtts: number;
+  readonly amqps: number;
   /** Handshakes alone: one byte, then the client closes. */
   readonly bare: number;
 }
@@ -96,6 +101,62 @@ const mqtts = must(
     },
   }),
 );
+const acceptor = createAmqpAcceptor<Anybody>(
+  {
+    mechanisms: new Map<string, () => SaslExchange<Anybody>>([
+      ['PLAIN', () => ({ start: admit, step: admit })],
+      ['TPM', tpmExchange],
+    ]),
+    bare: () => 'anybody',
+    connected: amqpHandlers,
+  },
+  { clock: systemClock, log: silentLog, limits: deviceLimits },
+);
+const amqps = must(
+  await listenTls({
+    ...place,
+    accept: (stream, peer) => {
+      acceptor.accept(stream, peer);
+    },
+  }),
+);
 const bare = must(await listenTls({ ...place, accept: (socket) => void socket.write('1') }));
-process.send?.({ https: https.port, mqtts: mqtts.port, bare: bare.port } satisfies ConstantReady);
+const ports: ConstantReady = { https: https.port, mqtts: mqtts.port, amqps: amqps.port, bare: bare.port };
+process.send?.(ports);
 process.on('disconnect', () => process.exit(0));
+
+type Anybody = 'anybody';
+
+function admit(): SaslStep<Anybody> {
+  return { is: 'accepted', who: 'anybody' };
+}
+
+/** The steps of dps-wire 3.5, whatever is said in them. */
+function tpmExchange(): SaslExchange<Anybody> {
+  const left = [...(tpmSegments(Buffer.from(options.authenticationKey ?? '', 'base64')) ?? [])];
+  const next = (): SaslStep<Anybody> => {
+    const bytes = left.shift();
+    return bytes === undefined ? admit() : { is: 'challenge', bytes };
+  };
+  return { start: () => ({ is: 'challenge', bytes: Uint8Array.of(0) }), step: next };
+}
+
+function amqpHandlers(): AmqpHandlers {
+  let answers: AmqpLink | undefined;
+  return {
+    attaching(link) {
+      if (link.direction === 'out') answers = link;
+      return { is: 'accepted' };
+    },
+    received(_link, { application, correlationId }, delivery) {
+      const isPoll = application.get('iotdps-operation-type') === 'iotdps-get-operationstatus';
+      delivery.accept();
+      const again = { 'retry-after': 3, 'Retry-After': 3 };
+      if (isPoll) answers?.send({ correlationId, data: assignedBytes });
+      else answers?.send({ correlationId, application: again, data: assigningBytes });
+    },
+    sendable: () => undefined,
+    detached: () => undefined,
+    closed: () => undefined,
+  };
+}

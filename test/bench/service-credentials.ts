@@ -15,6 +15,8 @@ export interface Credentials {
   readonly body: string;
   /** A token of the device's own key; a TPM has none yet. */
   readonly authorization: string | undefined;
+  /** Of a TPM, base64: AMQP takes them in its login. */
+  readonly tpm: { readonly endorsementKey: string; readonly storageRootKey: string } | undefined;
   /** Of a TPM: the token out of the challenge. */
   readonly answer: (authenticationKey: string) => string;
 }
@@ -34,6 +36,7 @@ export function credentialsFor(load: Load): (device: LoadDevice) => Credentials 
       path: `/${idScope}/registrations/${registrationId}`,
       body: JSON.stringify({ registrationId, ...(keys === undefined ? {} : { tpm: keys }) }),
       authorization: key === undefined ? undefined : token(Buffer.from(key, 'base64')),
+      tpm: keys,
       answer(authenticationKey) {
         if (tpm === undefined) throw new Error('a challenge for a device without a TPM');
         return token(tpm(Buffer.from(authenticationKey, 'base64')));

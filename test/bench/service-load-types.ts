@@ -1,7 +1,7 @@
 /** What the benchmark's programs tell each other: the load generator, the constant server and their starter. */
 
 export type ServiceProof = 'x509-group' | 'symmetric-group' | 'tpm';
-export type ServiceProtocol = 'https' | 'mqtt';
+export type ServiceProtocol = 'https' | 'mqtt' | 'amqp';
 
 /** One simulated device: what its proof needs of it. */
 export interface LoadDevice {

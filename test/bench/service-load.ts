@@ -2,6 +2,7 @@
 import { connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 import { systemClock } from '../../src-main/lib/base/host.ts';
 import { nowMs } from './runner.ts';
+import { registerOverAmqp } from './service-amqp-driver.ts';
 import { credentialsFor, type Credentials } from './service-credentials.ts';
 import { registerOverHttps, type Registered } from './service-https-driver.ts';
 import { idleOverMqtt, registerOverMqtt } from './service-mqtt-driver.ts';
@@ -10,6 +11,7 @@ import { nothingDone, type Load, type LoadOrder, type LoadReport, type ServicePr
 const drivers: Record<ServiceProtocol, (socket: TLSSocket, device: Credentials) => Promise<Registered>> = {
   https: registerOverHttps,
   mqtt: registerOverMqtt,
+  amqp: registerOverAmqp,
 };
 
 interface Prepared {

@@ -51,6 +51,9 @@ const rows: readonly Row[] = [
   { protocol: 'https', proof: 'tpm' },
   { protocol: 'mqtt', proof: 'x509-group' },
   { protocol: 'mqtt', proof: 'symmetric-group' },
+  { protocol: 'amqp', proof: 'x509-group' },
+  { protocol: 'amqp', proof: 'symmetric-group' },
+  { protocol: 'amqp', proof: 'tpm' },
 ];
 
 export const service: Benchmark = {
@@ -133,7 +136,7 @@ async function measureAll(scope: Scope): Promise<readonly Figure[]> {
   }
 }
 
-const doorOf = { https: 'https', mqtt: 'mqtts' } as const satisfies Record<ServiceProtocol, string>;
+const doorOf = { https: 'https', mqtt: 'mqtts', amqp: 'amqps' } as const satisfies Record<ServiceProtocol, string>;
 
 const nameOf = ({ protocol, proof }: Row, tlsKey: TlsKeyKind): string => `${protocol} ${proof}, ${tlsKey}`;
 

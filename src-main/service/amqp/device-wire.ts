@@ -13,6 +13,7 @@ import type {
   AmqpDelivery,
   AmqpError,
   AmqpHandlers,
+  AmqpLimits,
   AmqpLink,
   AmqpMessage,
 } from '../../lib/listen/amqp.ts';
@@ -41,7 +42,7 @@ export interface DeviceWire {
 
 // dps-wire 3.1: one client announces this for its messages; 8.4 allows 96 kB.
 export const maxFrameBytes = 65_536;
-const limits = {
+export const deviceLimits: AmqpLimits = {
   // Devices come by two listeners, 5671 and the WebSockets of 443, each with its own bound.
   maxConnections: 2 * maxTlsConnections,
   maxFrameBytes,
@@ -79,14 +80,14 @@ export function createAmqpDeviceWire(parts: DeviceWireParts): DeviceWire {
       connected: (connection, { device, authorization }) =>
         handlersOf({ parts, connection, authorization, device, replies: new Set(), waiting: createAmqpReplies() }),
     },
-    { clock: parts.clock, log: parts.log, limits },
+    { clock: parts.clock, log: parts.log, limits: deviceLimits },
   );
   return { accept: (stream, peer) => acceptor.accept(stream, peer), close: () => acceptor.close() };
 }
 
 function handlersOf(caller: Caller): AmqpHandlers {
   // Strictly one after the other: two clients send no correlation id and take the next answer for theirs.
-  const lane = createLane(limits.credit * limits.maxLinks * limits.maxSessions);
+  const lane = createLane(deviceLimits.credit * deviceLimits.maxLinks * deviceLimits.maxSessions);
   return {
     attaching: (link) => attach(caller, link),
     received(link, message, delivery) {
