@@ -15,10 +15,15 @@ import {
   page,
   unitStates,
 } from './views.ts';
+import { GoldenSampleView, RecoveryUnitView, UnitHistoryView } from './recovery-views.ts';
 
 const Nothing = z.strictObject({});
 const Id = z.string().min(1).max(128);
 const Slot = z.int().min(1).max(16);
+/** Why a person decided: it goes into the audit chain as it stands. */
+const Reason = z.string().trim().min(3).max(200);
+const Recovery = z.object({ units: z.array(RecoveryUnitView).max(200) });
+const Golden = z.object({ samples: z.array(GoldenSampleView).max(100) });
 const Paged = { cursor: z.string().max(400).optional(), limit: z.int().min(1).max(200).default(100) };
 
 const call = <Input extends z.ZodType, Output extends z.ZodType>(input: Input, output: Output) => ({ input, output });
@@ -68,6 +73,28 @@ export const calls = {
     }),
     page(UnitView),
   ),
+  'unit.history': call(z.strictObject({ unitId: Id }), UnitHistoryView),
+  /** Supersedes the pass of a unit, so that it can be done again; what it was is kept. */
+  'unit.rework': call(z.strictObject({ unitId: Id, reason: Reason }), UnitView),
+
+  /** Units whose runs were cut, those that wait for a person first. */
+  'recovery.list': call(Nothing, Recovery),
+  /** A person says which slot the unit is in; without one, the slot it was in. */
+  'recovery.resume': call(z.strictObject({ unitId: Id, slot: Slot.optional() }), SlotView),
+  /** Sets the unit aside. A later scan takes it up again all the same. */
+  'recovery.name': call(z.strictObject({ unitId: Id, reason: Reason }), Recovery),
+
+  'golden.list': call(Nothing, Golden),
+  'golden.add': call(
+    z.strictObject({
+      name: z.string().trim().min(1).max(60),
+      serialNumber: z.string().trim().min(1).max(64),
+      expect: z.enum(['pass', 'fail']),
+    }),
+    Golden,
+  ),
+  'golden.remove': call(z.strictObject({ serialNumber: Id }), Golden),
+
   'outbox.list': call(z.strictObject({ state: z.enum(outboxStates).optional(), ...Paged }), page(OutboxEntryView)),
   /** Sends a parked entry again. */
   'outbox.retry': call(z.strictObject({ entryId: z.int() }), OutboxEntryView),

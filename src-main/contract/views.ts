@@ -42,6 +42,8 @@ export const RunView = z.object({
   /** What the unit became later, by itself. */
   unitState: z.enum(unitStates).optional(),
   hub: z.string().optional(),
+  /** The run of a golden sample: `state` is the sample's verdict, which is as it should be or not. */
+  golden: z.object({ name: z.string(), expect: z.enum(['pass', 'fail']) }).optional(),
 });
 export type RunView = z.infer<typeof RunView>;
 
@@ -148,6 +150,10 @@ export const BatchTerms = z.object({
   serialPattern: z.string().min(1).max(200),
   ekCertificatePolicy: z.enum(['require', 'prefer', 'none']),
   initialTwin: z.string().max(8_000).optional(),
+  /** Units are taken only while a known-good and a known-bad sample were checked in this shift. Absent: they are not. */
+  goldenSamples: z.boolean().optional(),
+  /** Each unit is locked for ever once it was verified; one that cannot be locked is refused before it is written. */
+  lockUnits: z.boolean().optional(),
 });
 export type BatchTerms = z.infer<typeof BatchTerms>;
 
@@ -169,6 +175,8 @@ export const BatchView = z.object({
   }),
   /** First-pass yield: units that passed on their first run / units with a verdict; absent with none. */
   firstPassYield: z.number().min(0).max(1).optional(),
+  /** Of a batch with golden samples: which of the two were checked in this shift; checks since `sinceMs` count. */
+  goldenCheck: z.object({ passDone: z.boolean(), failDone: z.boolean(), sinceMs: TimeMs }).optional(),
 });
 export type BatchView = z.infer<typeof BatchView>;
 
@@ -192,6 +200,8 @@ export const UnitView = z.object({
   registeredMs: TimeMs.optional(),
   seenMs: TimeMs.optional(),
   fault: Fault.optional(),
+  /** Why its last pass was superseded, by whom, and how often that happened. */
+  rework: z.object({ reason: z.string(), by: z.string(), atMs: TimeMs, count: Count }).optional(),
 });
 export type UnitView = z.infer<typeof UnitView>;
 

@@ -97,6 +97,14 @@ export function createFixtureStation(scene: Scene): FixtureStation {
         (state === undefined || unit.state === state) && (search === undefined || unit.serialNumber.includes(search));
       return pageOf({ total: scene.units, make: unitAt, keep }, cursor, limit);
     },
+    'unit.history': () => 'no-history',
+    'unit.rework': () => 'no-unit',
+    'recovery.list': () => ({ units: [] }),
+    'recovery.resume': () => 'no-unit',
+    'recovery.name': () => 'no-unit',
+    'golden.list': () => ({ samples: [] }),
+    'golden.add': () => 'no-sample',
+    'golden.remove': () => 'no-sample',
     'outbox.list': ({ cursor, limit, state }) => {
       const keep = (entry: OutboxEntryView): boolean => state === undefined || entry.state === state;
       return pageOf({ total: scene.outbox, make: entryAt, keep }, cursor, limit);

@@ -9,6 +9,10 @@ export const deskFault = faultMaker({
     say: 'The station could not answer because of a fault of its own.',
     hint: 'Try again. If it happens twice, call support.',
   },
+  'call-not-built': {
+    say: 'This station cannot do that yet ({name}).',
+    hint: 'Take a newer version of the station.',
+  },
   'target-starting': {
     say: 'The provisioning service is still starting.',
     hint: 'Wait a few seconds, then try again.',

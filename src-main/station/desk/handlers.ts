@@ -11,6 +11,7 @@ import type { Bench } from '../bench/bench.ts';
 import { benchFault } from '../bench/faults.ts';
 import { deskFault } from './faults.ts';
 import type { DeskPorts, DeskReports, DeskSigners, DeskStation, DeskStore } from './ports.ts';
+import { recoveryCalls } from './recovery-desk.ts';
 import type { ServiceDesk } from './service-desk.ts';
 import { openSignerCall } from './signer-desk.ts';
 
@@ -91,6 +92,7 @@ function handlersFor(parts: DeskParts): Handlers {
     'batch.close': async ({ batchId }) => refreshed(await store.closeBatch(batchId, operator())),
     'batch.report': ({ batchId, format }) => parts.reports.write(batchId, format),
     'unit.list': (query) => store.listUnits(defined(query)),
+    ...recoveryCalls(),
     'outbox.list': (query) => store.listOutbox(defined(query)),
     'outbox.retry': ({ entryId }) => store.retryOutbox(entryId, operator()),
     'signer.list': async () => ok({ signers: [...signers.list()] }),
