@@ -40,6 +40,7 @@ const rules = {
     only('serial-is-a-library', 'lib/serial', ['lib/base/']),
     only('process-is-a-library', 'lib/process', ['lib/base/', 'lib/files/']),
     only('listen-is-a-library', 'lib/listen', ['lib/base/']),
+    only('planted-is-a-library', 'lib/planted', ['lib/base/']),
     only('contract-knows-base-only', 'contract', ['lib/base/']),
     only('station-is-a-stranger', 'station', ['lib/', 'contract/']),
     only('service-is-a-stranger', 'service', ['lib/']),

@@ -11,6 +11,7 @@ import {
   SlotView,
   StationView,
   UnitView,
+  VirtualFaultView,
   outboxStates,
   page,
   unitStates,
@@ -37,6 +38,19 @@ export const calls = {
   'bench.scan': call(z.strictObject({ text: z.string().min(1).max(200), slot: Slot.optional() }), SlotView),
   /** The virtual bench scans the label of each virtual unit that has not passed yet. */
   'bench.scanVirtual': call(Nothing, z.object({ started: z.int() })),
+  /** The faults that a trainer may give to a virtual unit. */
+  'virtual.faults': call(Nothing, z.object({ faults: z.array(VirtualFaultView) })),
+  /**
+   * Restarts the slot's virtual unit with this fault, or without one; what it holds stays. Answered when the unit is
+   * there again. Refused while the slot has a run, and for a slot without a virtual unit.
+   */
+  'virtual.setFault': call(
+    z.strictObject({
+      slot: Slot,
+      fault: z.strictObject({ name: Id, value: z.int().optional() }).optional(),
+    }),
+    SlotView,
+  ),
   /** Ends the run of a slot before its next device write. */
   'bench.abort': call(z.strictObject({ slot: Slot }), SlotView),
   /** How many slots the bench shows, 1 to 16; not fewer than are bound or have a virtual unit. */

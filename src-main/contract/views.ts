@@ -66,6 +66,25 @@ export const ListedAdapterView = AdapterView.extend({
   slot: z.int().min(1).max(16).optional(),
 });
 export type ListedAdapterView = z.infer<typeof ListedAdapterView>;
+/** A fault that a virtual unit can be told to have, for training. */
+export const VirtualFaultView = z.object({
+  /** As `--fault NAME[=VALUE]` of the agent takes it. */
+  name: Id,
+  /** What the unit does, in words for a trainer; `{value}` stands for the value. */
+  say: Text,
+  /** Absent: every virtual unit can have it. */
+  needs: z.enum(['tpm', 'x509']).optional(),
+  /** Absent: it takes none. `usual` is absent where one must be chosen (a slot). */
+  value: z
+    .object({
+      unit: z.enum(['bytes', 'replies', 'ms', 'baud', 'slot']),
+      least: z.int(),
+      most: z.int(),
+      usual: z.int().optional(),
+    })
+    .optional(),
+});
+export type VirtualFaultView = z.infer<typeof VirtualFaultView>;
 
 export const SlotView = z.object({
   slot: z.int().min(1).max(16),
@@ -85,6 +104,8 @@ export const SlotView = z.object({
   run: RunView.optional(),
   /** The label of the virtual unit plugged into this slot, so that the virtual bench can scan it. */
   virtualSerialNumber: Id.optional(),
+  /** The slot is in training: its virtual unit has this fault on purpose. `say` has its value filled in. */
+  virtualFault: z.object({ name: Id, value: z.int().optional(), say: Text }).optional(),
 });
 export type SlotView = z.infer<typeof SlotView>;
 

@@ -159,6 +159,7 @@ async function startUnits(up: Work, target: UnitTarget): Promise<Result<void>> {
   const bench = await startVirtualBench(host.launcher, options, host, signal);
   await up.keep(() => bench.stop());
   if (signal.aborted) return ok();
+  core.virtual.bench = bench;
   for (const unit of bench.units) core.virtualPorts.set(unit.slot, unit.port);
   for (const unit of bench.units) core.bench.plugged(unit.slot, true);
   return bench.fault === undefined ? ok() : failed(bench.fault);

@@ -13,6 +13,7 @@ import { createEndorsementCheck } from './drivers/endorsement-check.ts';
 import { type SlotPlace, type SlotPort, createSlotPort } from './drivers/slot-port.ts';
 import { type EkRootFolder, loadEkRoots } from './ek-roots.ts';
 import type { Launcher } from './embedded/service-program.ts';
+import type { VirtualBench } from './embedded/virtual-bench.ts';
 import { type StationStore, createStationStore } from './queue/station-store.ts';
 import { withheldBy } from './signers/device-signer.ts';
 import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
@@ -41,6 +42,8 @@ export interface StationCore {
   readonly selectedBatchId: string | undefined;
   /** Where a virtual unit's pseudo-terminal is, once it has one. */
   readonly virtualPorts: Map<number, string>;
+  /** The virtual units, once they are there. */
+  readonly virtual: { bench?: VirtualBench };
 }
 
 interface CoreOutlets {
@@ -126,7 +129,7 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
   });
   const { stationId, operator, selectedBatchId } = settings.value;
   const own = { stationId, operator, selectedBatchId, clockTrust };
-  return ok({ store: store.value, signers: signers.value, bench, places, ports, virtualPorts, ...own });
+  return ok({ store: store.value, signers: signers.value, bench, places, ports, virtualPorts, virtual: {}, ...own });
 }
 
 function ekRootFolders(config: StationConfig): readonly EkRootFolder[] {

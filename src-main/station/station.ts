@@ -9,6 +9,7 @@ import { createDesk } from './desk/handlers.ts';
 import type { DeskPorts } from './desk/ports.ts';
 import { createServiceDesk } from './desk/service-desk.ts';
 import { openSigner } from './desk/signer-desk.ts';
+import { createTraining } from './embedded/training.ts';
 import { stationFault } from './faults.ts';
 import { type UnitTarget, readKeptTarget } from './kept-target.ts';
 import { type LiveState, createLiveState } from './live-state.ts';
@@ -76,6 +77,12 @@ async function startOn(
     service: createServiceDesk(() => link.reached?.desk),
     signers: core.signers,
     reports: createBatchReports(core.store, stationPaths(config.data).reports),
+    virtual: createTraining({
+      bench: core.bench,
+      units: () => core.virtual.bench,
+      ports: core.virtualPorts,
+      folder: stationPaths(config.data).virtualBench,
+    }),
     station: { view: () => live.view(), refresh: () => refresh(core, live) },
     log: host.log,
   });

@@ -9,7 +9,7 @@ export interface LayerPlant {
 const plant = (rule: string, from: string, ...to: readonly string[]): LayerPlant[] =>
   to.map((target) => ({ rule, from, to: target }));
 
-const libraries = ['tpm', 'x509', 'sqlite', 'serial', 'process', 'files', 'listen'].flatMap((name) =>
+const libraries = ['tpm', 'x509', 'sqlite', 'serial', 'process', 'files', 'listen', 'planted'].flatMap((name) =>
   plant(
     `${name}-is-a-library`,
     `lib/${name}`,

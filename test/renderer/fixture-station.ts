@@ -71,6 +71,22 @@ export function createFixtureStation(scene: Scene): FixtureStation {
       for (const slot of ready) start(slot, slot.virtualSerialNumber ?? '');
       return { started: ready.length };
     },
+    'virtual.faults': () => ({
+      faults: [
+        { name: 'stuck-silent', say: 'The firmware is stuck: it answers nothing at all.' },
+        {
+          name: 'delay',
+          say: 'Every reply comes {value} ms late.',
+          value: { unit: 'ms', least: 1, most: 60_000, usual: 400 },
+        },
+      ],
+    }),
+    'virtual.setFault': ({ slot, fault }) => {
+      const found = slots.find((one) => one.slot === slot);
+      if (found === undefined) return 'no-slot';
+      const { virtualFault: _, ...rest } = found;
+      return put(fault === undefined ? rest : { ...rest, virtualFault: { ...fault, say: `It has ${fault.name}.` } });
+    },
     'bench.abort': ({ slot }) => slots.find((one) => one.slot === slot) ?? 'no-slot',
     'bench.setSlots': ({ slots: count }) => (station = { ...station, slots: count }),
     'adapter.list': () => ({ adapters: [] }),

@@ -62,6 +62,10 @@ export interface Bench {
   lives(serialNumber: string, unitState: UnitState, hub?: string): void;
   /** Lets a passed unit that is still plugged in start its first boot. */
   boot(slot: number): Promise<Result<void>>;
+  /** Does something to the unit of a slot while nothing else speaks to it; refused while it has a run. */
+  occupy(slot: number, work: () => Promise<Result<void>>): Promise<Result<void>>;
+  /** Shows that the slot's virtual unit has this fault on purpose, or none. */
+  train(slot: number, fault: SlotView['virtualFault']): void;
   /** Takes nothing new from now on, aborts what runs, and waits until every run has ended in a row. */
   close(): Promise<void>;
 }
@@ -120,7 +124,12 @@ export function createBench(parts: BenchParts): Bench {
       if (state === undefined) return;
       show(state, hub === undefined ? { at: 'lives', unitState } : { at: 'lives', unitState, hub });
     },
-    boot: (slot) => ifOpen(() => boot(parts, states, slot)),
+    boot: (slot) => ifOpen(() => occupy(states, slot, (state, stopper) => bootOver(parts, state, stopper))),
+    occupy: (slot, work) => ifOpen(() => occupy(states, slot, work)),
+    train: (slot, fault) => {
+      const state = states.get(slot);
+      if (state !== undefined) show(state, { at: 'training', fault });
+    },
     close: async () => {
       door.isClosed = true;
       const running = [...states.values()].flatMap((state) => (state.running === undefined ? [] : [state.running]));
@@ -302,7 +311,11 @@ function nextReady(all: readonly SlotState[]): SlotState | undefined {
   return ready.sort((a, b) => rank(a) - rank(b) || a.bench.slot - b.bench.slot)[0];
 }
 
-async function boot(parts: BenchParts, states: States, slot: number): Promise<Result<void>> {
+async function occupy(
+  states: States,
+  slot: number,
+  work: (state: SlotState, stopper: Stopper) => Promise<Result<void>>,
+): Promise<Result<void>> {
   const state = states.get(slot);
   if (state === undefined) return failed(unknownSlot(states, slot));
   if (state.running !== undefined) return failed(slotBusy(slot, state.running));
@@ -312,7 +325,7 @@ async function boot(parts: BenchParts, states: States, slot: number): Promise<Re
   const serialNumber = state.view.run?.serialNumber ?? '';
   state.running = { stopper, serialNumber, done: new Promise((resolve) => (settle = resolve)) };
   try {
-    return await bootOver(parts, state, stopper);
+    return await work(state, stopper);
   } finally {
     state.running = undefined;
     settle();

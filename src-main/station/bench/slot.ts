@@ -19,7 +19,8 @@ export type SlotEvent =
       readonly registrationId?: string;
       readonly attestation?: Attestation;
     }
-  | { readonly at: 'lives'; readonly unitState: UnitState; readonly hub?: string };
+  | { readonly at: 'lives'; readonly unitState: UnitState; readonly hub?: string }
+  | { readonly at: 'training'; readonly fault: SlotView['virtualFault'] };
 
 export function nextSlot(slot: SlotView, event: SlotEvent): SlotView {
   switch (event.at) {
@@ -43,6 +44,10 @@ export function nextSlot(slot: SlotView, event: SlotEvent): SlotView {
         unitState: event.unitState,
         ...(event.hub === undefined ? {} : { hub: event.hub }),
       }));
+    case 'training': {
+      const { virtualFault: _, ...rest } = slot;
+      return event.fault === undefined ? rest : { ...rest, virtualFault: event.fault };
+    }
     default:
       return unreachable(event);
   }

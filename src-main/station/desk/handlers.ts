@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type { Fault } from '../../lib/base/fault.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
+import { type PlantedFault, trainingFaults } from '../../lib/planted/catalogue.ts';
 import type { Log } from '../../lib/base/log.ts';
 import { type CallName, type CallValue, type Calls, calls } from '../../contract/calls.ts';
 import type { SlotView } from '../../contract/views.ts';
@@ -10,7 +11,7 @@ import type { Batch } from '../batches/model.ts';
 import type { Bench } from '../bench/bench.ts';
 import { benchFault } from '../bench/faults.ts';
 import { deskFault } from './faults.ts';
-import type { DeskPorts, DeskReports, DeskSigners, DeskStation, DeskStore } from './ports.ts';
+import type { DeskPorts, DeskReports, DeskSigners, DeskStation, DeskStore, DeskVirtual } from './ports.ts';
 import { recoveryCalls } from './recovery-desk.ts';
 import type { ServiceDesk } from './service-desk.ts';
 import { openSignerCall } from './signer-desk.ts';
@@ -23,6 +24,7 @@ export interface DeskParts {
   readonly signers: DeskSigners;
   readonly reports: DeskReports;
   readonly station: DeskStation;
+  readonly virtual: DeskVirtual;
   readonly log: Log;
 }
 
@@ -74,6 +76,8 @@ function handlersFor(parts: DeskParts): Handlers {
     'bench.get': async () => ok({ slots: shownSlots(parts) }),
     'bench.scan': ({ text, slot }) => scan(parts, text, slot),
     'bench.scanVirtual': () => scanVirtual(parts),
+    'virtual.faults': async () => ok({ faults: trainingFaults.map(faultView) }),
+    'virtual.setFault': ({ slot, fault }) => parts.virtual.setFault(slot, fault && defined(fault)),
     'bench.abort': async ({ slot }) => bench.abort(slot),
     'batch.list': async () => {
       const listed = await store.listBatches();
@@ -130,6 +134,10 @@ function portHandlers(parts: DeskParts, operator: () => string): Pick<Handlers, 
     'adapter.check': ({ slot }) => ports.check(slot),
     'adapter.remedy': ({ slot, remedy }) => ports.remedy(slot, remedy, operator()),
   };
+}
+
+function faultView({ name, say, needs, value }: PlantedFault): CallValue<'virtual.faults'>['faults'][number] {
+  return { name, say, ...(needs === undefined ? {} : { needs }), ...(value === undefined ? {} : { value }) };
 }
 
 /** Optional members that are present but undefined are left out: the store tells absent from given. */

@@ -73,6 +73,11 @@ export interface DeskReports {
   write(batchId: string, format: 'csv' | 'jsonl'): Promise<Result<{ path: string; units: number }>>;
 }
 
+/** Faults on purpose, for training. */
+export interface DeskVirtual {
+  setFault(slot: number, fault: { name: string; value?: number } | undefined): Promise<Result<SlotView>>;
+}
+
 /** The station's own state, as main.ts keeps it. */
 export interface DeskStation {
   view(): StationView;

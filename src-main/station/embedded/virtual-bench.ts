@@ -42,6 +42,8 @@ export interface VirtualBench {
   readonly units: readonly VirtualUnit[];
   /** Of the first that did not. */
   readonly fault: Fault | undefined;
+  /** Starts the unit of a slot anew with these faults; what it holds stays. Resolves when it is there again. */
+  restart(slot: number, faults: readonly string[]): Promise<Result<void>>;
   stop(): Promise<void>;
 }
 
@@ -59,12 +61,23 @@ export async function startVirtualBench(
   signal: AbortSignal,
 ): Promise<VirtualBench> {
   const slots = Array.from({ length: options.units }, (_, at) => at + 1);
-  const started = await Promise.all(slots.map((slot) => startUnit(slot, { launcher, options }, parts, signal)));
+  const workshop = { launcher, options, parts, signal };
+  const started = await Promise.all(slots.map((slot) => startUnit({ slot, faults: [] }, workshop)));
   const running = started.flatMap((unit) => (unit.ok ? [unit.value] : []));
   const [fault] = started.flatMap((unit) => (unit.ok ? [] : [unit.fault]));
   return {
     units: running.map(({ unit }) => unit),
     fault,
+    restart: async (slot, faults) => {
+      const at = running.findIndex(({ unit }) => unit.slot === slot);
+      await running[at]?.program.stop();
+      const again = await startUnit({ slot, faults }, workshop);
+      if (!again.ok) return again;
+      running[at] = again.value;
+      // A bench that was stopped meanwhile knows nothing of this one.
+      if (signal.aborted) await again.value.program.stop();
+      return ok();
+    },
     stop: async () => {
       await Promise.all(running.map(({ program }) => program.stop()));
     },
@@ -74,9 +87,16 @@ export async function startVirtualBench(
 interface Workshop {
   readonly launcher: Launcher;
   readonly options: VirtualBenchOptions;
+  readonly parts: ProgramParts;
+  readonly signal: AbortSignal;
 }
 
-async function startUnit(slot: number, { launcher, options }: Workshop, parts: ProgramParts, signal: AbortSignal) {
+interface UnitOrder {
+  readonly slot: number;
+  readonly faults: readonly string[];
+}
+
+async function startUnit({ slot, faults }: UnitOrder, { launcher, options, parts, signal }: Workshop) {
   const attestation = attestationOf(slot, options.attestation);
   const serialNumber = `${options.serialPrefix}${String(slot).padStart(4, '0')}`;
   const state = join(options.folder, serialNumber);
@@ -89,6 +109,7 @@ async function startUnit(slot: number, { launcher, options }: Workshop, parts: P
     ...['--attestation', attestation, '--tpm', options.tpm],
     ...(options.caFile === '' ? [] : ['--ca', options.caFile]),
     ...['--mqtts-port', String(options.mqttsPort), '--ready-file', file],
+    ...faults.flatMap((fault) => ['--fault', fault]),
   ];
   const spec = { program: `unit ${serialNumber}`, command: launcher.command, args, env: launcher.env };
   const ready = { file, parse: (json: unknown) => AgentReady.safeParse(json).data };
