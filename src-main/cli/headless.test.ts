@@ -22,6 +22,7 @@ const batch = (batchId: string): BatchView => ({
     ...{ name: 'B', product: 'P', quantity: 4, attestation: 'mixed', enrollmentKind: 'group', signerId: 'demo' },
     ...{ keyAlgorithm: 'p256', deviceIdTemplate: '{registrationId}', serialPattern: '.+' },
     ekCertificatePolicy: 'none',
+    deviceProfile: 'bench-link',
   },
   counts: { inWork: 0, passed: 0, failed: 0, enrolled: 0, registered: 0, seen: 0, parked: 0 },
 });

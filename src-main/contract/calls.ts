@@ -6,6 +6,7 @@ import {
   DoctorView,
   ListedAdapterView,
   OutboxEntryView,
+  ProfileView,
   ServiceView,
   SignerView,
   SlotView,
@@ -78,6 +79,8 @@ export const calls = {
     z.strictObject({ batchId: Id, format: z.enum(['csv', 'jsonl']) }),
     z.object({ path: z.string(), units: z.int() }),
   ),
+  /** The kinds of devices that a batch may be opened for. */
+  'profile.list': call(Nothing, z.object({ profiles: z.array(ProfileView).max(200) })),
   'unit.list': call(
     z.strictObject({
       batchId: Id.optional(),

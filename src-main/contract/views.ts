@@ -175,8 +175,21 @@ export const BatchTerms = z.object({
   goldenSamples: z.boolean().optional(),
   /** Each unit is locked for ever once it was verified; one that cannot be locked is refused before it is written. */
   lockUnits: z.boolean().optional(),
+  /** What kind of device the units are: how the station speaks to them. `profile.list` says which there are. */
+  deviceProfile: z
+    .string()
+    .regex(/^[a-z0-9-]{1,64}$/)
+    .default('bench-link'),
 });
 export type BatchTerms = z.infer<typeof BatchTerms>;
+
+export const ProfileView = z.object({
+  profileId: Id,
+  name: z.string(),
+  driver: z.enum(['bench-link', 'tpm-tunnel', 'console']),
+  attestations: z.array(z.enum(['tpm', 'x509'])),
+});
+export type ProfileView = z.infer<typeof ProfileView>;
 
 export const BatchView = z.object({
   batchId: Id,

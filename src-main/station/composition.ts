@@ -9,6 +9,7 @@ import { type ClockTrust, createClockTrust } from './clock-trust.ts';
 import type { StationConfig } from './config.ts';
 import { stationPaths } from './config.ts';
 import { makeFolder } from './data-folder.ts';
+import { type DeviceProfiles, createDeviceProfiles } from './drivers/device-profiles.ts';
 import { createEndorsementCheck } from './drivers/endorsement-check.ts';
 import { type SlotPlace, type SlotPort, createSlotPort } from './drivers/slot-port.ts';
 import { type EkRootFolder, loadEkRoots } from './ek-roots.ts';
@@ -35,6 +36,7 @@ export interface StationCore {
   readonly signers: StationSigners;
   readonly bench: Bench;
   readonly clockTrust: ClockTrust;
+  readonly profiles: DeviceProfiles;
   readonly places: readonly SlotPlace[];
   readonly ports: readonly SlotPort[];
   readonly stationId: string;
@@ -96,6 +98,7 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
   const clockTrust = createClockTrust(settings.value.lastSeenMs, { clock, log, store: store.value });
   const virtualPorts = new Map<number, string>();
   const places = slotPlaces(config, settings.value.stationId, virtualPorts);
+  const profiles = createDeviceProfiles();
   const ports = places.map((place) =>
     createSlotPort(place, {
       clock,
@@ -103,6 +106,7 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
       log,
       portHost: { execPath: host.launcher.command, entryPath: host.entries.portHost },
       baudRate: config.baud,
+      profiles,
       trustedRoots: () => live.target()?.trustedRoots ?? [],
     }),
   );
@@ -129,7 +133,8 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
   });
   const { stationId, operator, selectedBatchId } = settings.value;
   const own = { stationId, operator, selectedBatchId, clockTrust };
-  return ok({ store: store.value, signers: signers.value, bench, places, ports, virtualPorts, virtual: {}, ...own });
+  const slots = { bench, profiles, places, ports, virtualPorts, virtual: {} };
+  return ok({ store: store.value, signers: signers.value, ...slots, ...own });
 }
 
 function ekRootFolders(config: StationConfig): readonly EkRootFolder[] {

@@ -23,6 +23,8 @@ export async function prepareBatch(config: StationConfig, core: StationCore): Pr
       deviceIdTemplate: '{registrationId}',
       serialPattern: 'VB[0-9A-Z]{6}-[0-9]{4}',
       ekCertificatePolicy: 'prefer',
+      // Every virtual unit speaks the bench link.
+      deviceProfile: 'bench-link',
     },
   });
   return opened.ok ? ok() : opened;

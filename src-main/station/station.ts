@@ -76,6 +76,7 @@ async function startOn(
     ports: slotPortsToCome,
     service: createServiceDesk(() => link.reached?.desk),
     signers: core.signers,
+    profiles: core.profiles,
     reports: createBatchReports(core.store, stationPaths(config.data).reports),
     virtual: createTraining({
       bench: core.bench,

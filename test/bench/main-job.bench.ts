@@ -41,6 +41,7 @@ const terms = {
   deviceIdTemplate: '{registrationId}',
   serialPattern: 'BENCH-[0-9A-Z-]{1,30}',
   ekCertificatePolicy: 'prefer',
+  deviceProfile: 'bench-link',
 } as const satisfies BatchTerms;
 
 export const mainJob: Benchmark = {

@@ -18,6 +18,17 @@ describe('batches', () => {
     expect(must(ops.settings()).selectedBatchId).toBe(first.batchId);
   });
 
+  it('of an earlier version, opened before there were device profiles, are of the one kind there was', () => {
+    const { ops, file } = newStore();
+    const { batchId } = openedBatch(ops, { deviceProfile: 'tpm-tunnel' });
+    expect(must(ops.batchView(batchId)).terms.deviceProfile).toBe('tpm-tunnel');
+    const outside = new BetterSqlite(file);
+    outside.exec("UPDATE batches SET terms = json_remove(terms, '$.deviceProfile')");
+    outside.close();
+    expect(must(ops.openedBatch(batchId)).terms).toEqual(someTerms());
+    expect(must(ops.listBatches())[0]?.terms.deviceProfile).toBe('bench-link');
+  });
+
   it('close once and cannot be selected then', () => {
     const test = newStore();
     const { batchId } = openedBatch(test.ops);

@@ -23,6 +23,7 @@ export function someTerms(change: Partial<BatchTerms> = {}): BatchTerms {
     deviceIdTemplate: 'dev-{serialNumber}',
     serialPattern: 'SN[0-9]{1,8}',
     ekCertificatePolicy: 'none',
+    deviceProfile: 'bench-link',
     ...change,
   };
 }

@@ -98,10 +98,17 @@ export function createFixtureStation(scene: Scene): FixtureStation {
     'adapter.remedy': ({ slot }) => ({ slot, findings: [] }),
     'batch.list': () => ({ batches }),
     'batch.open': ({ terms }) => {
-      const batch = { ...batchOf(`b${batches.length + 1}`, terms.name), terms };
+      const { deviceProfile = 'bench-link' } = terms;
+      const batch = { ...batchOf(`b${batches.length + 1}`, terms.name), terms: { ...terms, deviceProfile } };
       batches = [batch, ...batches];
       return batch;
     },
+    'profile.list': () => ({
+      profiles: [
+        { profileId: 'bench-link', name: 'Bench link (SMP)', driver: 'bench-link', attestations: ['tpm', 'x509'] },
+        { profileId: 'tpm-tunnel', name: 'TPM behind a tunnel', driver: 'tpm-tunnel', attestations: ['tpm'] },
+      ],
+    }),
     'batch.select': ({ batchId }) => (station = { ...station, batchId }),
     'batch.close': ({ batchId }) => {
       batches = batches.map((one) => (one.batchId === batchId ? { ...one, state: 'closed', closedMs: nowMs } : one));

@@ -108,6 +108,7 @@ export function batchOf(id: string, name: string, more: Partial<BatchView> = {})
       deviceIdTemplate: '{serialNumber}',
       serialPattern: '(SN-2026-\\d{6}|VIRT-\\d{4})',
       ekCertificatePolicy: 'prefer',
+      deviceProfile: 'bench-link',
     },
     openedMs: nowMs - 9_000_000,
     openedBy: 'Ada Okafor',

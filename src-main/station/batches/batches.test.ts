@@ -18,6 +18,7 @@ const terms: BatchTerms = {
   deviceIdTemplate: '{serialNumber}',
   serialPattern: 'SN[0-9]+',
   ekCertificatePolicy: 'none',
+  deviceProfile: 'bench-link',
 };
 
 describe('a serial pattern', () => {

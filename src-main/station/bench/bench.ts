@@ -19,8 +19,8 @@ export interface BenchSlot {
   readonly slot: number;
   readonly name: string;
   readonly virtualSerialNumber?: string;
-  /** Opens the port and gives the driver that talks over it. */
-  open(): Promise<Result<UnitDriver>>;
+  /** Opens the port and gives the driver that the batch's units are spoken to with; without a batch: the bench link. */
+  open(batch: Batch | undefined): Promise<Result<UnitDriver>>;
 }
 
 export interface BenchParts {
@@ -74,6 +74,8 @@ interface SlotState {
   readonly bench: BenchSlot;
   view: SlotView;
   running: Work | undefined;
+  /** Of the slot's last run: what is plugged in is a unit of its kind. */
+  batch: Batch | undefined;
 }
 
 /** What holds a slot, from the moment it is asked for. */
@@ -146,7 +148,7 @@ function freshSlot(bench: BenchSlot): SlotState {
   const port = { state: 'empty' as const, name: bench.name };
   const { virtualSerialNumber } = bench;
   const view = { slot: bench.slot, port, ...(virtualSerialNumber === undefined ? {} : { virtualSerialNumber }) };
-  return { bench, view, running: undefined };
+  return { bench, view, running: undefined, batch: undefined };
 }
 
 function unknownSlot(states: States, slot: number): Fault {
@@ -240,7 +242,8 @@ async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Pha
   // A unit that was told nobody's address could never register, and its pass would forbid to repair it.
   if (target === undefined || target.idScope === '' || target.endpoint === '')
     return { verdict: 'unfinished', phase: 'connect', fault: benchFault('target-unknown') };
-  const opened = await state.bench.open();
+  state.batch = batch;
+  const opened = await state.bench.open(batch);
   if (!opened.ok) return { verdict: 'unfinished', phase: 'connect', fault: opened.fault };
   const driver = opened.value;
   try {
@@ -333,7 +336,7 @@ async function occupy(
 }
 
 async function bootOver(parts: BenchParts, state: SlotState, stopper: Stopper): Promise<Result<void>> {
-  const opened = await state.bench.open();
+  const opened = await state.bench.open(state.batch);
   if (!opened.ok) return opened;
   const driver = opened.value;
   const cancelLimit = parts.clock.after(runLimitMs, () => {

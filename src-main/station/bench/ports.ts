@@ -34,8 +34,19 @@ export interface DeviceSettings {
   readonly endpoint: string;
 }
 
+/** What a kind of unit can be asked for at all; a run leaves out the rest, and its pass says so. */
+export interface DriverCapabilities {
+  /** It takes settings and tells which it holds; otherwise its firmware knows its service by itself. */
+  readonly settings: boolean;
+  /** It makes a key, signs a request and keeps certificates. */
+  readonly certificates: boolean;
+  /** Its own memory can say which unit it is; otherwise only its label does. */
+  readonly serialNumber: boolean;
+}
+
 /** One plugged-in unit, spoken to by one kind of driver. Each call has a bound of its own and ends with a coded fault. */
 export interface UnitDriver {
+  readonly capabilities: DriverCapabilities;
   /** Waits until the unit answers; noise and boot chatter are skipped. */
   connect(signal: CancelSignal): Promise<Result<void>>;
   facts(): Promise<Result<UnitFacts>>;
@@ -133,6 +144,8 @@ export interface PassRecord {
   /** SHA-256 of the EK or of the leaf, lower-case hexadecimal. */
   readonly fingerprint: string;
   readonly facts: UnitFacts;
+  /** Steps that this kind of unit does not take; absent where it took them all. */
+  readonly leftOut?: readonly Step[];
   readonly phaseMs: Readonly<Partial<Record<Phase, number>>>;
 }
 

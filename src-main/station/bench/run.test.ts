@@ -190,6 +190,16 @@ describe('any run', () => {
     expect(await run({ driver: said('SN1') })).toMatchObject({ verdict: 'pass' });
   });
 
+  it('leaves out the settings that this kind of unit does not take, and its pass says so', async () => {
+    const { script, parts, run } = bench('tpm');
+    const capabilities = { settings: false, certificates: false, serialNumber: false };
+    const outcome = await run({ driver: { ...parts.driver, capabilities } });
+    expect(outcome).toMatchObject({ verdict: 'pass', record: { leftOut: ['write-settings'] } });
+    expect(script.asked.filter((call) => call.includes('ettings'))).toEqual([]);
+    const whole = await bench('tpm').run();
+    expect(whole.verdict === 'pass' && whole.record).not.toHaveProperty('leftOut');
+  });
+
   it('fails a unit that reads back other settings', async () => {
     const { parts, run } = bench('tpm');
     const driver = { ...parts.driver, readSettings: async () => ok({ registrationId: 'x', ...target }) };

@@ -81,6 +81,7 @@ class Run {
   readonly parts: RunParts;
   readonly found: Findings = {};
   readonly phaseMs: Partial<Record<Phase, number>> = {};
+  readonly leftOut: Step[] = [];
   record: PassRecord | undefined;
 
   constructor(task: RunTask, parts: RunParts) {
@@ -228,6 +229,10 @@ async function writeCertificates(run: Run, csr: Uint8Array): Promise<Result<void
 }
 
 async function writeSettings(run: Run): Promise<Result<void>> {
+  if (!run.parts.driver.capabilities.settings) {
+    run.leftOut.push('write-settings');
+    return ok();
+  }
   // By name: whoever gives the target may know more of it than a unit may be told.
   const { idScope, endpoint } = run.parts.target;
   const settings = { registrationId: knownRegistrationId(run), idScope, endpoint };
@@ -240,12 +245,16 @@ async function writeSettings(run: Run): Promise<Result<void>> {
 }
 
 async function verify(run: Run): Promise<Result<void>> {
+  const { settings, chain } = run.found;
+  const kept = settings === undefined ? ok() : await verifySettings(run, settings);
+  if (!kept.ok) return kept;
+  return chain === undefined ? ok() : verifyCertificates(run, chain);
+}
+
+async function verifySettings(run: Run, written: DeviceSettings): Promise<Result<void>> {
   const kept = await run.parts.driver.readSettings();
   if (!kept.ok) return kept;
-  if (!sameSettings(kept.value, run.found.settings)) {
-    return failed(benchFault('read-back-differs', { what: 'settings' }));
-  }
-  return run.found.chain === undefined ? ok() : verifyCertificates(run, run.found.chain);
+  return sameSettings(kept.value, written) ? ok() : failed(benchFault('read-back-differs', { what: 'settings' }));
 }
 
 async function verifyCertificates(run: Run, written: readonly Uint8Array[]): Promise<Result<void>> {
@@ -266,9 +275,9 @@ function signerGone(run: Run): Fault {
   return signerId === undefined ? benchFault('signer-missing') : benchFault('signer-not-open', { signerId });
 }
 
-function sameSettings(kept: DeviceSettings | undefined, written: DeviceSettings | undefined): boolean {
+function sameSettings(kept: DeviceSettings | undefined, written: DeviceSettings): boolean {
   const fields = ['registrationId', 'idScope', 'endpoint'] as const;
-  return kept !== undefined && fields.every((field) => kept[field] === written?.[field]);
+  return kept !== undefined && fields.every((field) => kept[field] === written[field]);
 }
 
 async function commit(run: Run): Promise<Result<void>> {
@@ -283,6 +292,7 @@ async function commit(run: Run): Promise<Result<void>> {
     fingerprint,
     facts,
     phaseMs: run.phaseMs,
+    ...(run.leftOut.length === 0 ? {} : { leftOut: run.leftOut }),
     ...(tpm === undefined
       ? {}
       : { endorsementKey: toBase64(tpm.endorsementKey), storageRootKey: toBase64(tpm.storageRootKey) }),

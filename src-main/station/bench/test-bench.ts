@@ -46,6 +46,7 @@ export function scriptedUnit(script: Script, attestation: 'tpm' | 'x509'): Scrip
   };
   const facts = { model: 'm', firmware: '1', serialNumber: 'SN1', attestations: [attestation] };
   return {
+    capabilities: { settings: true, certificates: true, serialNumber: true },
     requestIds,
     connect: () => asked(script, 'unit connect', () => undefined),
     facts: () => asked(script, 'unit facts', () => facts),
@@ -117,6 +118,7 @@ export function batchOf(change: Partial<BatchTerms> = {}): Batch {
       deviceIdTemplate: '{registrationId}',
       serialPattern: 'SN[0-9]',
       ekCertificatePolicy: 'none',
+      deviceProfile: 'bench-link',
       ...change,
     },
   };

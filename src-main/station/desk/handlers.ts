@@ -11,7 +11,15 @@ import type { Batch } from '../batches/model.ts';
 import type { Bench } from '../bench/bench.ts';
 import { benchFault } from '../bench/faults.ts';
 import { deskFault } from './faults.ts';
-import type { DeskPorts, DeskReports, DeskSigners, DeskStation, DeskStore, DeskVirtual } from './ports.ts';
+import type {
+  DeskPorts,
+  DeskProfiles,
+  DeskReports,
+  DeskSigners,
+  DeskStation,
+  DeskStore,
+  DeskVirtual,
+} from './ports.ts';
 import { recoveryCalls } from './recovery-desk.ts';
 import type { ServiceDesk } from './service-desk.ts';
 import { openSignerCall } from './signer-desk.ts';
@@ -23,6 +31,7 @@ export interface DeskParts {
   readonly service: ServiceDesk;
   readonly signers: DeskSigners;
   readonly reports: DeskReports;
+  readonly profiles: DeskProfiles;
   readonly station: DeskStation;
   readonly virtual: DeskVirtual;
   readonly log: Log;
@@ -84,6 +93,8 @@ function handlersFor(parts: DeskParts): Handlers {
       return listed.ok ? ok({ batches: [...listed.value] }) : listed;
     },
     'batch.open': async ({ terms }) => {
+      const fits = parts.profiles.check(terms);
+      if (!fits.ok) return fits;
       const signer = terms.attestation === 'tpm' ? undefined : signers.forBatch(terms.signerId);
       // The demonstration's signer must never stand in for one that was named.
       if (terms.attestation !== 'tpm' && terms.signerId !== undefined && signer === undefined) {
@@ -95,6 +106,7 @@ function handlersFor(parts: DeskParts): Handlers {
     'batch.select': async ({ batchId }) => stationAfter(await store.selectBatch(batchId, operator())),
     'batch.close': async ({ batchId }) => refreshed(await store.closeBatch(batchId, operator())),
     'batch.report': ({ batchId, format }) => parts.reports.write(batchId, format),
+    'profile.list': async () => ok({ profiles: [...parts.profiles.list()] }),
     'unit.list': (query) => store.listUnits(defined(query)),
     ...recoveryCalls(),
     'outbox.list': (query) => store.listOutbox(defined(query)),

@@ -6,6 +6,7 @@ import type {
   ListedAdapterView,
   OutboxEntryView,
   OutboxState,
+  ProfileView,
   SignerView,
   SlotView,
   StationView,
@@ -76,6 +77,13 @@ export interface DeskReports {
 /** Faults on purpose, for training. */
 export interface DeskVirtual {
   setFault(slot: number, fault: { name: string; value?: number } | undefined): Promise<Result<SlotView>>;
+}
+
+/** The kinds of devices that the station has a driver for. */
+export interface DeskProfiles {
+  list(): readonly ProfileView[];
+  /** Whether units of this kind can be what the batch wants of them. */
+  check(terms: Pick<BatchTerms, 'deviceProfile' | 'attestation'>): Result<void>;
 }
 
 /** The station's own state, as main.ts keeps it. */

@@ -4,11 +4,11 @@ import { faultMaker } from '../../lib/base/fault.ts';
 import { parseHostPort } from '../../lib/base/host-port.ts';
 import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
-import { type Result, failed, ok } from '../../lib/base/result.ts';
+import { type Result, failed } from '../../lib/base/result.ts';
 import type { ByteStream } from '../../lib/base/stream.ts';
 import { openPortHost, openTcpStream } from '../../lib/serial/index.ts';
 import type { BenchSlot } from '../bench/bench.ts';
-import { createSmpDriver } from './smp-driver.ts';
+import type { DeviceProfiles } from './device-profiles.ts';
 
 const portFault = faultMaker({
   'port-unbound': { say: 'Slot {slot} has no port yet.', hint: 'Wait until its unit is plugged in.' },
@@ -28,6 +28,7 @@ export interface SlotPortParts {
   readonly log: Log;
   readonly portHost: { readonly execPath: string; readonly entryPath: string };
   readonly baudRate: number;
+  readonly profiles: DeviceProfiles;
   /** What units must trust to reach the service; known once the service is. */
   trustedRoots(): readonly Uint8Array[];
 }
@@ -68,11 +69,14 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
     slot,
     name,
     ...(virtualSerialNumber === undefined ? {} : { virtualSerialNumber }),
-    open: async () => {
+    open: async (batch) => {
       const stream = await openStream();
       if (!stream.ok) return stream;
       const { clock, random } = parts;
-      return ok(createSmpDriver(stream.value, { clock, random, log, trustedRoots: parts.trustedRoots() }));
+      const driverParts = { clock, random, log, trustedRoots: parts.trustedRoots() };
+      const driver = parts.profiles.openDriver(batch?.terms.deviceProfile, stream.value, driverParts);
+      if (!driver.ok) await stream.value.close();
+      return driver;
     },
     close: () => host.close(),
   } satisfies SlotPort);

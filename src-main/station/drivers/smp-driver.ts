@@ -32,6 +32,7 @@ export interface SmpDriverParts {
 export function createSmpDriver(stream: ByteStream, parts: SmpDriverParts): UnitDriver {
   const link = createLinkClient(stream, parts);
   return Object.freeze({
+    capabilities: { settings: true, certificates: true, serialNumber: true },
     connect: (signal) => link.connect(signal),
     facts: () => readFacts(link),
     proveTpm: (signal) => proveTpm(link, parts, signal),

@@ -137,8 +137,8 @@ function passedEvent(passing: Passing, entry: OutboxRow): Parameters<typeof appe
 }
 
 function saveRun(db: WriteDb, { run, record }: Passing, eventSeq: number): void {
-  const { facts, phaseMs, endorsementKey, storageRootKey, certificateChain } = record;
-  const evidence = JSON.stringify({ facts, phaseMs, endorsementKey, storageRootKey, certificateChain });
+  const { facts, phaseMs, leftOut, endorsementKey, storageRootKey, certificateChain } = record;
+  const evidence = JSON.stringify({ facts, phaseMs, leftOut, endorsementKey, storageRootKey, certificateChain });
   db.run(
     `UPDATE runs SET verdict = 'pass', phase = 'commit', attestation = ?, evidence = ?, ended_ms = ?, event_seq = ?
       WHERE seq = ?`,

@@ -100,8 +100,11 @@ export function present<Row>(row: Row | undefined): Row {
   return row;
 }
 
+/** What a batch was opened with before there was a choice. */
+const termsBeforeChoice = { deviceProfile: 'bench-link' } satisfies Partial<BatchTerms>;
+
 export function termsOf(row: BatchRow): BatchTerms {
-  return JSON.parse(row.terms) as BatchTerms;
+  return { ...termsBeforeChoice, ...(JSON.parse(row.terms) as Omit<BatchTerms, keyof typeof termsBeforeChoice>) };
 }
 
 export function signerOf(row: BatchRow): BatchSigner | undefined {

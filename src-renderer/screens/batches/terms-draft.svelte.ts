@@ -19,6 +19,7 @@ export class TermsDraft {
   registrationIdTemplate = $state('');
   serialPattern = $state('.+');
   ekCertificatePolicy = $state<BatchTerms['ekCertificatePolicy']>('prefer');
+  deviceProfile = $state('bench-link');
   initialTwin = $state('');
   isChecked = $state(false);
   signers = $state.raw<readonly SignerView[]>([]);
@@ -79,6 +80,7 @@ export class TermsDraft {
       ...(registrationIdTemplate === '' ? {} : { registrationIdTemplate }),
       serialPattern: this.serialPattern,
       ekCertificatePolicy: this.ekCertificatePolicy,
+      deviceProfile: this.deviceProfile,
       ...(initialTwin === '' ? {} : { initialTwin }),
     };
   }
@@ -111,6 +113,7 @@ export class TermsDraft {
     this.registrationIdTemplate = terms.registrationIdTemplate ?? '';
     this.serialPattern = terms.serialPattern;
     this.ekCertificatePolicy = terms.ekCertificatePolicy;
+    this.deviceProfile = terms.deviceProfile;
     this.initialTwin = terms.initialTwin ?? '';
   }
 }

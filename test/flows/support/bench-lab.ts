@@ -31,6 +31,7 @@ export const labTerms = {
   deviceIdTemplate: '{registrationId}',
   serialPattern: 'SN[0-9]{4}',
   ekCertificatePolicy: 'none',
+  deviceProfile: 'bench-link',
 } as const satisfies BatchTerms;
 
 /** A run on a free machine takes under a second; this bounds a hang and is never waited for. */
