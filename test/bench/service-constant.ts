@@ -52,7 +52,17 @@ const assigned = JSON.stringify({
     substatus: 'initialAssignment',
     lastUpdatedDateTimeUtc: time,
     etag: 'IjAwMDAwMDAwLTAwMDAtMDAwMC0wMDAwLTAwMDAwMDAwMDAwMCI=',
-    x509: { enrollmentGroupId: 'bench-group-1' },
+    x509: {
+      certificateInfo: {
+        subjectName: 'CN=bench-x509-000000',
+        sha1Thumbprint: '0'.repeat(40),
+        sha256Thumbprint: '0'.repeat(64),
+        issuerName: 'CN=Benchmark group',
+        ...{ notBeforeUtc: '2024-05-01T09:08:07Z', notAfterUtc: '2024-05-04T09:08:07Z' },
+        ...{ serialNumber: '0'.repeat(32), version: 3 },
+      },
+      enrollmentGroupId: 'bench-group-1',
+    },
   },
 });
 const challenge = JSON.stringify({

@@ -142,9 +142,12 @@ export function sha256Thumbprint(certificate: CertificateDer): string {
   return toHex(createHash('sha256').update(certificate).digest());
 }
 
-/** DPS `X509CertificateInfo` (dps-wire 1.5). */
-export function certificateInfo(bytes: CertificateDer): Result<CertificateInfo> {
-  const read = readCertificate(bytes);
+/** DPS `X509CertificateInfo` (dps-wire 1.5): all members, since one client takes none without the others. */
+export function certificateInfo(
+  bytes: CertificateDer,
+  reader: (der: CertificateDer) => Result<Certificate> = readCertificate,
+): Result<CertificateInfo> {
+  const read = reader(bytes);
   if (!read.ok) return read;
   const certificate = read.value;
   return ok({

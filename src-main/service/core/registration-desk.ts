@@ -2,10 +2,11 @@
 import { sleep, type Clock } from '../../lib/base/clock.ts';
 import { isoTime } from '../../lib/base/host.ts';
 import type { Random } from '../../lib/base/random.ts';
-import { failed, ok, type Result } from '../../lib/base/result.ts';
+import { failed, must, ok, type Result } from '../../lib/base/result.ts';
 import { toBase64, utf8 } from '../../lib/base/bytes.ts';
 import { registrationId as registrationIdShape, wireTime } from '../../lib/dps/wire.ts';
-import { createCertificateReader } from '../../lib/x509/certificate-reader.ts';
+import { createCertificateReader, type CertificateReader } from '../../lib/x509/certificate-reader.ts';
+import { certificateInfo } from '../../lib/x509/certificate.ts';
 import { attest } from './attestation.ts';
 import type { DeviceClaim, Proven } from './claim.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
@@ -104,7 +105,8 @@ export function createRegistrationDesk(given: RegistrationDeskParts): Registrati
         found = again.value ?? found;
       }
       const registration = await store.registration(found.registrationKey);
-      return registration.ok ? ok(operationView(found, claim.registrationId, registration.value)) : registration;
+      if (!registration.ok) return registration;
+      return ok(operationView({ operation: found, claim, registration: registration.value }, parts.readCertificate));
     },
     async lookUp(claim) {
       const checked = checkClaim(parts, claim);
@@ -219,9 +221,15 @@ function assigningJson(operationIdText: string, registrationId: string): Record<
   };
 }
 
-function operationView(operation: Operation, asked: string, registration: Registration | undefined): OperationView {
+interface Polled {
+  readonly operation: Operation;
+  readonly claim: DeviceClaim;
+  readonly registration: Registration | undefined;
+}
+
+function operationView({ operation, claim, registration }: Polled, readCertificate: CertificateReader): OperationView {
   const { outcome } = operation;
-  const registrationId = registration?.id ?? asked;
+  const registrationId = registration?.id ?? claim.registrationId;
   // Rule 4: the operation id in every answer.
   if (outcome === undefined) return { isDone: false, json: assigningJson(operation.id, registrationId) };
   const state = {
@@ -231,18 +239,25 @@ function operationView(operation: Operation, asked: string, registration: Regist
     lastUpdatedDateTimeUtc: wireTime(isoTime(registration?.updatedMs ?? operation.createdMs)),
     // dps-wire 1.5: base64 of the quoted ETag.
     ...(registration === undefined ? {} : { etag: toBase64(utf8(`"${registration.etag}"`)) }),
-    ...ofTheProof(operation),
+    ...ofTheProof(operation, claim, readCertificate),
   };
   return { isDone: true, json: { operationId: operation.id, status: outcome.status, registrationState: state } };
 }
 
 /** dps-wire 1.5: what the device learns by how it proved itself, and what it asked to be issued. */
-function ofTheProof(operation: Operation): Record<string, unknown> {
+function ofTheProof(
+  operation: Operation,
+  claim: DeviceClaim,
+  readCertificate: CertificateReader,
+): Record<string, unknown> {
   const { proof, groupId, issuedChain, hubKeyBlob, outcome } = operation;
   const group = groupId === undefined ? {} : { enrollmentGroupId: groupId };
   const isAssigned = outcome?.status === 'assigned';
+  // The leaf is the one that the operation was begun with: the poll has shown it again.
+  const [leaf] = proof.kind === 'x509' ? claim.certificates : [];
+  const shown = leaf === undefined ? {} : { certificateInfo: must(certificateInfo(leaf, readCertificate)) };
   return {
-    ...(proof.kind === 'tpm' ? {} : { [proof.kind]: group }),
+    ...(proof.kind === 'tpm' ? {} : { [proof.kind]: { ...shown, ...group } }),
     ...(hubKeyBlob === undefined ? {} : { tpm: { authenticationKey: hubKeyBlob } }),
     ...(isAssigned && issuedChain !== undefined ? { issuedCertificateChain: issuedChain } : {}),
   };

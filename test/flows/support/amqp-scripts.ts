@@ -165,7 +165,12 @@ function refusalOf(state: unknown): Refusal | undefined {
 }
 
 /** Opens everything step by step, as C# and C do: the receiver first. */
-export async function openLinks(client: RawAmqp, address: string, names = ['recv', 'send']): Promise<Conversation> {
+export async function openLinks(
+  client: RawAmqp,
+  address: string,
+  names = ['recv', 'send'],
+  apiVersion = '2019-03-31',
+): Promise<Conversation> {
   client.send(amqpHeader);
   await client.next();
   client.send(open());
@@ -174,7 +179,8 @@ export async function openLinks(client: RawAmqp, address: string, names = ['recv
   await client.until('begin');
   client.send(attach({ name: names[0]!, handle: 0, sends: false, address }));
   await client.until('attach');
-  client.send(credit(0, 100), attach({ name: names[1]!, handle: 1, sends: true, address, more: versions }));
+  const more = { properties: { ...versions.properties, 'com.microsoft:api-version': apiVersion } };
+  client.send(credit(0, 100), attach({ name: names[1]!, handle: 1, sends: true, address, more }));
   await client.until('attach');
   const { fields } = await client.until('flow');
   if (Number(fields['link_credit']) < 10) throw new Error('there is too little credit');
