@@ -1,5 +1,6 @@
 /** Everything a screen or a script may ask of the station: the name, what it sends, what it gets. */
 import { z } from 'zod';
+import { ScanRules, ScanTaken } from './scan.ts';
 import {
   BatchTerms,
   BatchView,
@@ -52,6 +53,13 @@ export const calls = {
     }),
     SlotView,
   ),
+  /**
+   * What a scanner read, whatever it is: a serial number, a slot, an operator's badge, a command, several codes at once or
+   * none that can be read. `slot`: the one in hand; without it the slot that was scanned last, else the bench chooses.
+   */
+  'scan.take': call(z.strictObject({ text: z.string().min(1).max(4_096), slot: Slot.optional() }), ScanTaken),
+  'scan.rules': call(Nothing, ScanRules),
+  'scan.setRules': call(z.strictObject({ rules: ScanRules }), ScanRules),
   /** Ends the run of a slot before its next device write. */
   'bench.abort': call(z.strictObject({ slot: Slot }), SlotView),
   /** How many slots the bench shows, 1 to 16; not fewer than are bound or have a virtual unit. */

@@ -85,6 +85,7 @@ async function startOn(
       folder: stationPaths(config.data).virtualBench,
     }),
     station: { view: () => live.view(), refresh: () => refresh(core, live) },
+    clock: host.clock,
     log: host.log,
   });
   return ok({

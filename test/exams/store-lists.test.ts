@@ -234,6 +234,15 @@ describe('lists of units', () => {
 });
 
 describe('the station’s settings', () => {
+  it('hold the rules of the scanner once somebody set them', () => {
+    const first = newStore();
+    expect(must(first.ops.scanRules())).toBeUndefined();
+    const rules = { rules: [], framePrefix: '~', frameSuffix: '', blankingMs: 500, readsGs1: false };
+    must(first.ops.saveSettings({ scanRules: rules }, 'Toni'));
+    first.store.close();
+    expect(must(newStore(first.file).ops.scanRules())).toEqual(rules);
+  });
+
   it('hold a station id from the first start on, and what a person sets', () => {
     const first = newStore();
     const { stationId } = must(first.ops.settings());

@@ -18,6 +18,14 @@ export interface FixtureStation {
 type Answers = { readonly [Name in CallName]: (input: CallInput<Name>) => CallValue<Name> | string };
 
 const phaseMs = 700;
+const houseRules: CallValue<'scan.rules'> = {
+  rules: [
+    { kind: 'slot', by: 'prefix', text: 'SLOT-' },
+    { kind: 'badge', by: 'prefix', text: 'OP-' },
+    { kind: 'command', by: 'prefix', text: 'CMD-' },
+  ],
+  ...{ framePrefix: '', frameSuffix: '', blankingMs: 1_000, readsGs1: true },
+};
 
 export function createFixtureStation(scene: Scene): FixtureStation {
   const listeners = new Set<(message: unknown) => void>();
@@ -26,6 +34,7 @@ export function createFixtureStation(scene: Scene): FixtureStation {
   let batches = [...scene.batches];
   let service = scene.service;
   let asked = 0;
+  let scanRules = houseRules;
 
   const tell = <Name extends EventName>(name: Name, payload: EventPayload<Name>): void => {
     for (const hear of listeners) hear({ name, payload });
@@ -87,6 +96,20 @@ export function createFixtureStation(scene: Scene): FixtureStation {
       const { virtualFault: _, ...rest } = found;
       return put(fault === undefined ? rest : { ...rest, virtualFault: { ...fault, say: `It has ${fault.name}.` } });
     },
+    'scan.take': ({ text, slot }) => {
+      const [, kind = '', value = ''] = /^(SLOT-|OP-)?(.*)$/.exec(text) ?? [];
+      if (kind === 'SLOT-') return { kind: 'slot', slot: Number(value) };
+      if (kind === 'OP-') {
+        station = { ...station, operator: value };
+        tell('station.changed', station);
+        return { kind: 'badge', operator: value };
+      }
+      const free = slots.find((one) => (slot === undefined ? one.run === undefined : one.slot === slot));
+      if (free === undefined) return 'no-slot';
+      return { kind: 'serial', serialNumber: text, slot: start(free, text) };
+    },
+    'scan.rules': () => scanRules,
+    'scan.setRules': ({ rules }) => (scanRules = rules),
     'bench.abort': ({ slot }) => slots.find((one) => one.slot === slot) ?? 'no-slot',
     'bench.setSlots': ({ slots: count }) => (station = { ...station, slots: count }),
     'adapter.list': () => ({ adapters: [] }),

@@ -20,6 +20,7 @@ import { generateKey } from '../../src-main/lib/x509/keys.ts';
 import { certificateFromPemOrBase64, certificatesFromPem, toPem } from '../../src-main/lib/x509/pem.ts';
 import { publicKeyFacts } from '../../src-main/lib/x509/public-key.ts';
 import type { WebRequest } from '../../src-main/lib/listen/https-server.ts';
+import { createScanReader, defaultScanRules } from '../../src-main/station/bench/scan-reader.ts';
 import { deviceRoutes, type DeviceApiParts } from '../../src-main/service/http/device-api.ts';
 import { findRoute } from '../../src-main/service/http/routes.ts';
 import type { Parser } from './inputs.ts';
@@ -36,7 +37,14 @@ const json = (read: (value: unknown) => unknown) => (bytes: Uint8Array) => {
 };
 
 export async function listParsers(): Promise<readonly Parser[]> {
-  return [...dpsParsers(), ...wireParsers(), ...hubParsers(), ...tpmParsers(), ...(await certificateParsers())];
+  return [
+    ...dpsParsers(),
+    ...scanParsers(),
+    ...wireParsers(),
+    ...hubParsers(),
+    ...tpmParsers(),
+    ...(await certificateParsers()),
+  ];
 }
 
 // Of their handlers nothing is asked here.
@@ -93,6 +101,15 @@ function dpsParsers(): readonly Parser[] {
       samples: [individual, group].map(asJson),
       read: json((value) => [individualEnrollment.safeParse(value), enrollmentGroup.safeParse(value)]),
     },
+  ];
+}
+
+function scanParsers(): readonly Parser[] {
+  const codes = ['SN-2026-000141', 'SLOT-16', 'OP-ADA OKAFOR', 'CMD-ABORT', '(01)09521234543213(10)L(21)SN-1'];
+  const packed = ']d20109521234543213172612311021SN-1\u001d10LOT';
+  const reader = must(createScanReader(defaultScanRules));
+  return [
+    { name: 'scan', inputs: cheap, samples: [...codes, packed].map(utf8), read: text((code) => reader.read(code)) },
   ];
 }
 

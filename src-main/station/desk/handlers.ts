@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { Fault } from '../../lib/base/fault.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import { type PlantedFault, trainingFaults } from '../../lib/planted/catalogue.ts';
+import type { Clock } from '../../lib/base/clock.ts';
 import type { Log } from '../../lib/base/log.ts';
 import { type CallName, type CallValue, type Calls, calls } from '../../contract/calls.ts';
 import type { SlotView } from '../../contract/views.ts';
@@ -21,6 +22,7 @@ import type {
   DeskVirtual,
 } from './ports.ts';
 import { recoveryCalls } from './recovery-desk.ts';
+import { createScanDesk } from './scan-desk.ts';
 import type { ServiceDesk } from './service-desk.ts';
 import { openSignerCall } from './signer-desk.ts';
 
@@ -35,6 +37,7 @@ export interface DeskParts {
   readonly station: DeskStation;
   readonly virtual: DeskVirtual;
   readonly log: Log;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
 }
 
 type Input<Name extends CallName> = z.output<Calls[Name]['input']>;
@@ -78,6 +81,11 @@ function handlersFor(parts: DeskParts): Handlers {
     await station.refresh();
     return result.ok ? ok(station.view()) : result;
   };
+  const scans = createScanDesk({
+    ...{ bench, store, station },
+    clock: parts.clock,
+    start: (text, slot) => scan(parts, text, slot),
+  });
   return {
     ...portHandlers(parts, operator),
     'station.get': async () => ok(station.view()),
@@ -87,6 +95,9 @@ function handlersFor(parts: DeskParts): Handlers {
     'bench.scanVirtual': () => scanVirtual(parts),
     'virtual.faults': async () => ok({ faults: trainingFaults.map(faultView) }),
     'virtual.setFault': ({ slot, fault }) => parts.virtual.setFault(slot, fault && defined(fault)),
+    'scan.take': ({ text, slot }) => scans.take(text, slot),
+    'scan.rules': () => scans.rules(),
+    'scan.setRules': ({ rules }) => scans.setRules(rules),
     'bench.abort': async ({ slot }) => bench.abort(slot),
     'batch.list': async () => {
       const listed = await store.listBatches();

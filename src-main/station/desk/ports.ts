@@ -1,5 +1,6 @@
 /** What the desk needs of the store and of the rest of the station. */
 import type { Result } from '../../lib/base/result.ts';
+import type { ScanRules } from '../../contract/scan.ts';
 import type {
   BatchView,
   DoctorView,
@@ -28,7 +29,9 @@ interface PageQuery {
 }
 
 export interface DeskStore {
-  saveSettings(change: { operator?: string }, by: string): Promise<Result<unknown>>;
+  saveSettings(change: { operator?: string; scanRules?: ScanRules }, by: string): Promise<Result<unknown>>;
+  /** Undefined as long as nobody changed them, or where what was kept cannot be read. */
+  scanRules(): Promise<Result<ScanRules | undefined>>;
   openBatch(order: { terms: BatchTerms; openedBy: string; signer?: BatchSigner }): Promise<Result<BatchView>>;
   selectBatch(batchId: string, by: string): Promise<Result<BatchView>>;
   closeBatch(batchId: string, by: string): Promise<Result<BatchView>>;

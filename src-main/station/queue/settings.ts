@@ -1,5 +1,7 @@
 /** The few things a station remembers of itself. */
+import { ScanRules } from '../../contract/scan.ts';
 import { type Result, ok } from '../../lib/base/result.ts';
+import { parseJson } from '../../lib/base/json.ts';
 import type { ReadDb, WriteDb } from '../../lib/sqlite/database.ts';
 import type { StoreContext } from './context.ts';
 import { appendEvent } from './events.ts';
@@ -17,9 +19,12 @@ export interface StationSettings {
 export interface SettingsChange {
   readonly operator?: string;
   readonly lastSeenMs?: number;
+  readonly scanRules?: ScanRules;
 }
 
-export function keepSetting(db: WriteDb, key: keyof StationSettings, value: string): void {
+type SettingKey = keyof StationSettings | 'scanRules';
+
+export function keepSetting(db: WriteDb, key: SettingKey, value: string): void {
   db.run(
     'INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
     key,
@@ -56,12 +61,25 @@ export function settings(context: StoreContext): Result<StationSettings> {
   return context.db.read(settingsIn);
 }
 
+export function scanRules(context: StoreContext): Result<ScanRules | undefined> {
+  return context.db.read((db) => {
+    const kept = db.get<{ value: string }>("SELECT value FROM settings WHERE key = 'scanRules'")?.value;
+    const parsed = kept === undefined ? undefined : ScanRules.safeParse(parseJson(kept)?.value);
+    return parsed?.data;
+  });
+}
+
 export function saveSettings(context: StoreContext, change: SettingsChange, by: string): Result<StationSettings> {
   return context.write((db) => {
-    const { operator, lastSeenMs } = change;
+    const { operator, lastSeenMs, scanRules: rules } = change;
     if (operator !== undefined && operator !== settingsIn(db).operator) {
       keepSetting(db, 'operator', operator);
       appendEvent(db, context.nowMs(), { kind: 'operator.set', actor: by, body: { operator } });
+    }
+    if (rules !== undefined) {
+      const text = JSON.stringify(rules);
+      keepSetting(db, 'scanRules', text);
+      appendEvent(db, context.nowMs(), { kind: 'scan-rules.set', actor: by, body: { rules: text } });
     }
     if (lastSeenMs !== undefined) keepSetting(db, 'lastSeenMs', String(Math.round(lastSeenMs)));
     return ok(settingsIn(db));

@@ -91,6 +91,7 @@ const listsOver = (asked: Ask) => ({
   listOutbox: asked('listOutbox'),
   retryOutbox: asked('retryOutbox'),
   settings: asked('settings'),
+  scanRules: asked('scanRules'),
   saveSettings: asked('saveSettings'),
   reportBatch: asked('reportBatch'),
   reportUnits: asked('reportUnits'),

@@ -92,6 +92,7 @@ function operations(context: StoreContext) {
     listOutbox: (query: outbox.OutboxQuery) => outbox.listOutbox(context, query),
     retryOutbox: (entryId: number, by: string) => outbox.retryOutbox(context, entryId, by),
     settings: () => settings.settings(context),
+    scanRules: () => settings.scanRules(context),
     saveSettings: (change: settings.SettingsChange, by: string) => settings.saveSettings(context, change, by),
     appendEvent: (event: audit.AuditEvent): Result<void> =>
       context.write((db) => {
