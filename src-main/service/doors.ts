@@ -1,25 +1,22 @@
 /** The service's doors on its address, one a port; what comes in by each goes to its wire, and every wire to one desk. */
-import type { Clock } from '../lib/base/clock.ts';
 import type { Fault } from '../lib/base/fault.ts';
 import type { Log } from '../lib/base/log.ts';
-import type { Random } from '../lib/base/random.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import { deviceWebSockets } from '../lib/listen/device-web-sockets.ts';
 import { listenHttps } from '../lib/listen/https-server.ts';
 import { listenTls, type Listener, type ServerCredential } from '../lib/listen/tls-server.ts';
 import { createAmqpDeviceWire, maxFrameBytes } from './amqp/device-wire.ts';
+import type { ErrorParts } from './core/error-body.ts';
 import type { RegistrationDesk } from './core/registration-desk.ts';
 import { maxHttpBodyBytes, type HttpFront } from './http/front.ts';
 import { createDeviceWire, maxPacketBytes } from './mqtt/device-wire.ts';
 import type { ServiceOptions, ServicePorts } from './options.ts';
 
-export interface DoorParts {
+export interface DoorParts extends ErrorParts {
   readonly options: ServiceOptions;
   readonly credential: ServerCredential;
   readonly front: HttpFront;
   readonly registrations: RegistrationDesk;
-  readonly clock: Clock;
-  readonly random: Random;
   readonly log: Log;
 }
 

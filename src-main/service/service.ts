@@ -10,10 +10,11 @@ import { formatConnectionString } from '../lib/dps/connection-string.ts';
 import { systemCodeOf } from '../lib/files/durable-file.ts';
 import { openDatabase } from '../lib/sqlite/database.ts';
 import { loadOrCreateTlsAuthority, type TlsAuthority } from '../lib/x509/tls-authority.ts';
-import { checkAccess, freshIdentity } from './core/access.ts';
+import { challengeSecret, checkAccess, freshIdentity } from './core/access.ts';
 import { createAttemptLimits, withAttemptLimits } from './core/attempt-limits.ts';
 import { createCaDesk } from './core/ca-desk.ts';
 import { createEnrollmentDesk } from './core/enrollment-desk.ts';
+import type { ErrorParts } from './core/error-body.ts';
 import { serviceFault } from './core/faults.ts';
 import { createGroupKeys, forgettingGroupKeys, type GroupKeys } from './core/group-keys.ts';
 import { createHubDesk, hubFrom } from './core/hub-desk.ts';
@@ -112,7 +113,7 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
       ...parts,
       idScope: identity.value.idScope,
       store,
-      challenges: createTpmChallenges(parts.clock),
+      challenges: createTpmChallenges({ ...parts, secret: challengeSecret(identity.value) }),
       groupKeys,
       signers: signers.value,
       onStarted: (operation) => {
@@ -122,15 +123,20 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
     }),
     createAttemptLimits(parts.clock),
   );
-  const registrations = withRefusalLog(limited, createRefusalLog(parts));
-  const front = frontOf(options, parts, {
-    store,
-    hubs,
-    identity: identity.value,
-    registrations,
-    groupKeys,
-    signers: signers.value,
-  });
+  const calls = createRefusalLog(parts);
+  const registrations = withRefusalLog(limited, calls);
+  const front = frontOf(
+    options,
+    { ...parts, calls },
+    {
+      store,
+      hubs,
+      identity: identity.value,
+      registrations,
+      groupKeys,
+      signers: signers.value,
+    },
+  );
   const isAddress = isIP(options.hostName) !== 0;
   const credential = await authority.serverCredential({
     slug: 'service',
@@ -140,7 +146,7 @@ async function open(options: ServiceOptions, parts: ServiceParts, kept: Kept): P
     key: options.tlsKey,
   });
   const doors = credential.ok
-    ? await openDoors({ ...parts, options, front, registrations, credential: credential.value })
+    ? await openDoors({ ...parts, calls, options, front, registrations, credential: credential.value })
     : credential;
   if (!doors.ok) {
     await worker.stop();
@@ -167,7 +173,7 @@ interface FrontParts {
   readonly signers: SignerVault;
 }
 
-function frontOf(options: ServiceOptions, parts: ServiceParts, own: FrontParts): HttpFront {
+function frontOf(options: ServiceOptions, parts: ServiceParts & ErrorParts, own: FrontParts): HttpFront {
   const { store, hubs, identity, registrations, groupKeys, signers } = own;
   const changed = forgettingGroupKeys(store, groupKeys);
   return createHttpFront({

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { manualClock } from '../../src-main/lib/base/clock.ts';
 import { systemRandom } from '../../src-main/lib/base/host.ts';
-import { silentLog } from '../../src-main/lib/base/log.ts';
+import { jsonLog, silentLog } from '../../src-main/lib/base/log.ts';
 import { must, ok } from '../../src-main/lib/base/result.ts';
-import { createSasToken, hmacSha256, keySigner } from '../../src-main/lib/dps/sas.ts';
+import { createSasToken, hmacSha256, keySigner, type SasSigner } from '../../src-main/lib/dps/sas.ts';
 import type { InitialTwin } from '../../src-main/lib/dps/wire.ts';
 import { openDatabase } from '../../src-main/lib/sqlite/database.ts';
 import { createAttemptLimits, withAttemptLimits } from '../../src-main/service/core/attempt-limits.ts';
@@ -53,14 +53,19 @@ export async function openProofBench(given?: string) {
   const groupKeys = createGroupKeys(own);
   const vault = must(await openSignerFiles(folder));
   const store = forgettingSigners({ store: forgettingGroupKeys(own, groupKeys), vault, log: silentLog });
-  const parts = { store, clock, random: systemRandom, log: silentLog };
+  const lines: Record<string, unknown>[] = [];
+  const log = jsonLog(
+    (line) => void lines.push(JSON.parse(line) as Record<string, unknown>),
+    () => '',
+  );
+  const parts = { store, clock, random: systemRandom, log };
   const hubs = recordedHubs();
   for (const hostName of ['hub-a', 'hub-b']) {
     const hub = { hostName, connectionString: 'c', allocationWeight: 1, applyAllocationPolicy: true };
     must(await store.putLinkedHub(hub));
   }
   const worker = createRegistrationWorker({ ...parts, hubs: hubs.registry });
-  const challenges = createTpmChallenges(clock);
+  const challenges = createTpmChallenges({ clock, secret: systemRandom.bytes(32) });
   const desk = withAttemptLimits(
     createRegistrationDesk({
       ...parts,
@@ -89,6 +94,8 @@ export async function openProofBench(given?: string) {
   return {
     clock,
     store,
+    /** What the log holds. */
+    lines,
     /** As it is without what goes with a change. */
     bareStore: own,
     hubs,
@@ -101,11 +108,11 @@ export async function openProofBench(given?: string) {
     put: async (kind: EnrollmentKind, id: string, body: object) =>
       must(await enrollments.put(kind, { id, body, condition: { is: 'none' } })),
     /** An hour from the bench's own time unless told otherwise. */
-    async token(registrationId: string, key: Uint8Array, more: TokenChange = {}): Promise<string> {
+    async token(registrationId: string, key: Uint8Array | SasSigner, more: TokenChange = {}): Promise<string> {
       const { resource = `${idScope}/registrations/${registrationId}`, endsInS = 3_600, keyName } = more;
       const expiresAtS = Math.floor(clock.nowMs() / 1_000) + endsInS;
       const request = { resource, expiresAtS, ...(keyName === undefined ? {} : { keyName }) };
-      return must(await createSasToken(request, keySigner(key)));
+      return must(await createSasToken(request, typeof key === 'function' ? key : keySigner(key)));
     },
     /** Registers and polls until it is done, as whoever holds the claim. */
     async registered(one: DeviceClaim): Promise<Record<string, unknown>> {

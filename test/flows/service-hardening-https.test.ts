@@ -96,6 +96,13 @@ describe('a body', () => {
     }
   });
 
+  it('of 38,000 members is refused before any of them is looked at, wherever they stand', async () => {
+    const members = Array.from({ length: 38_000 }, (_, at) => `"k${at}":1`).join(',');
+    for (const body of [`{${members}}`, `{"tpm":{"endorsementKey":"AA==",${members}}}`, `{"payload":{${members}}}`]) {
+      expect(await register(body)).toMatchObject({ status: 400, json: { errorCode: 400_001 } });
+    }
+  });
+
   it('with members named like what every object inherits changes nothing', async () => {
     for (const name of ['__proto__', 'constructor', 'toString', 'hasOwnProperty']) {
       expect((await register(`{"${name}":{"polluted":true},"payload":{"${name}":{"polluted":true}}}`)).status).toBe(

@@ -176,6 +176,20 @@ describe('a token', () => {
     expect(withoutKeys).toMatchObject({ status: 401, json: { errorCode: 401_002 } });
   });
 
+  it('is not lost to strangers who know both keys and ask as well, however often', async () => {
+    const token = await answerChallenge(3_600);
+    const others = await Promise.all(Array.from({ length: 3 }, () => openTpmDevice()));
+    for (let round = 0; round < 4; round += 1) {
+      for (const { storageRootKey } of [...others, tpm]) {
+        const body = JSON.stringify({ tpm: { endorsementKey: tpm.endorsementKey, storageRootKey } });
+        const asked = await register(tpm.registrationId, undefined, { body });
+        expect(asked.json).toHaveProperty('authenticationKey');
+      }
+    }
+    await Promise.all(others.map((other) => other.close()));
+    expect((await present(token)).status).toBe(202);
+  });
+
   it('of an owner is held to the same minutes', async () => {
     const owner = Buffer.from(bed.ownerKey, 'base64');
     const ask = async (lifeS: number): Promise<number> => {

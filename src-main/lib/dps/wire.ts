@@ -5,10 +5,11 @@ const registrationStatuses = ['unassigned', 'assigning', 'assigned', 'failed', '
 
 const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
 
-/** dps-wire 1.3: what a device sends. Some clients send `payload` as null or as a string, or nothing at all. */
-export const deviceRegistration = z.looseObject({
+/** dps-wire 1.3: what a device sends. Some clients send `payload` as null or as a string, or nothing at all.
+ * What else is in it is passed over unread: it comes before any proof. */
+export const deviceRegistration = z.object({
   registrationId: z.string().nullish(),
-  tpm: z.looseObject({ endorsementKey: base64, storageRootKey: base64.nullish() }).nullish(),
+  tpm: z.object({ endorsementKey: base64, storageRootKey: base64.nullish() }).nullish(),
   payload: z.unknown().optional(),
   /** Base64 of a PKCS#10 request; those that are too large are refused where they are read. */
   csr: z.string().nullish(),

@@ -1,9 +1,9 @@
 /** Who may use the service API: shared access policies and their signatures (dps-wire 7.1). */
-import { fromBase64, toBase64 } from '../../lib/base/bytes.ts';
+import { fromBase64, toBase64, utf8 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
-import { parseSasToken, resourceCovers, sasSkewS, verifySasToken } from '../../lib/dps/sas.ts';
+import { hmacSha256, parseSasToken, resourceCovers, sasSkewS, verifySasToken } from '../../lib/dps/sas.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
 import { accessRights, type AccessPolicy, type AccessRight, type ServiceIdentity } from './records.ts';
 
@@ -18,6 +18,15 @@ export function freshIdentity(random: Random): ServiceIdentity {
     idScope: `0ne${scope}`,
     policies: [{ name: ownerPolicyName, primaryKey: key(), secondaryKey: key(), rights: accessRights }],
   };
+}
+
+/**
+ * What the keys sent to TPMs are made of; another start has the same. It comes from the owner's key, since whoever holds
+ * that may enroll a TPM of their own anyway.
+ */
+export function challengeSecret(identity: ServiceIdentity): Uint8Array {
+  const owner = identity.policies.find((policy) => policy.name === ownerPolicyName);
+  return hmacSha256(fromBase64(owner?.primaryKey ?? '') ?? new Uint8Array(), utf8('benchline: challenges of TPMs'));
 }
 
 export interface AccessRequest {

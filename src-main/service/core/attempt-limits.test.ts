@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { manualClock } from '../../lib/base/clock.ts';
-import { createAttemptLimits, networkOf, type AttemptEnd, type AttemptLimits } from './attempt-limits.ts';
+import { createAttemptLimits, type AttemptEnd, type AttemptLimits } from './attempt-limits.ts';
+import { networkOf } from './network.ts';
 
 /** How many of so many attempts were let through. */
 function attempts(limits: AttemptLimits, who: { source: string; id: string }, count: number, end: AttemptEnd): number {

@@ -7,6 +7,7 @@ import type { Clock } from '../../lib/base/clock.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import type { DeviceClaim } from './claim.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
+import { networkOf } from './network.ts';
 import { keyOf } from './records.ts';
 import type { RegistrationDesk } from './registration-desk.ts';
 
@@ -104,17 +105,6 @@ function createTable(clock: Clock, measure: Measure, maxEntries: number) {
       return tooMany > 0 ? Math.ceil(tooMany / measure.perSecond) : 0;
     },
   };
-}
-
-/** An IPv6 host has a network of addresses to choose from: its first 64 bits are who it is. */
-export function networkOf(address: string): string {
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.toLowerCase().split('::', 2);
-  const groups = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - groups.length - after.length);
-  const all = [...groups, ...Array.from({ length: zeros }, () => '0'), ...after];
-  return `${all.slice(0, 4).join(':')}::/64`;
 }
 
 /** The desk behind the limits, for every wire at once. */

@@ -20,12 +20,12 @@ export interface CertificateProofParts {
 /** dps-wire 5.1: the registration id is the leaf's common name. */
 function leafOf(parts: CertificateProofParts, claim: DeviceClaim): Result<Certificate, ServiceFault> {
   const [der] = claim.certificates;
-  if (der === undefined) return refused('Unauthorized');
+  if (der === undefined) return refused('Unauthorized', 'no-proof');
   const leaf = parts.readCertificate(der);
-  if (!leaf.ok) return refused('Invalid certificate');
+  if (!leaf.ok) return refused('Invalid certificate', 'certificate-unreadable');
   const [name, ...more] = leaf.value.commonNames;
   if (name === undefined || more.length > 0 || keyOf(name) !== keyOf(claim.registrationId)) {
-    return refused('Invalid certificate: its common name is not the registration id');
+    return refused('Invalid certificate: its common name is not the registration id', 'other-common-name');
   }
   return ok(leaf.value);
 }
@@ -43,7 +43,7 @@ export async function attestByCertificate(
       ? await isBelowReference(parts, { claim, leaf: leaf.value }, enrollment.attestation)
       : isHeld(parts, leaf.value, enrollment.attestation);
   if (!held.ok) return held;
-  if (!enrollment.enabled) return refused('The enrollment is disabled');
+  if (!enrollment.enabled) return refused('The enrollment is disabled', 'enrollment-disabled');
   return ok({ is: 'x509', enrollment, thumbprint: thumbprintOf(leaf.value.der) });
 }
 
@@ -51,10 +51,12 @@ export async function attestByCertificate(
 function isHeld(parts: CertificateProofParts, leaf: Certificate, attestation: Attestation): Result<void, ServiceFault> {
   const thumbprint = thumbprintOf(leaf.der);
   const held = heldCertificates(attestation);
-  if (!held.some((one) => one.thumbprint === thumbprint)) return refused('Invalid certificate');
+  if (!held.some((one) => one.thumbprint === thumbprint)) return refused('Invalid certificate', 'other-certificate');
   const nowMs = parts.clock.nowMs();
-  if (nowMs < leaf.notBeforeMs || nowMs > leaf.notAfterMs) return refused('Invalid certificate: not valid now');
-  return weaknessOf(leaf) === undefined ? ok() : refused('Invalid certificate: it is weak');
+  if (nowMs < leaf.notBeforeMs || nowMs > leaf.notAfterMs) {
+    return refused('Invalid certificate: not valid now', 'certificate-out-of-date');
+  }
+  return weaknessOf(leaf) === undefined ? ok() : refused('Invalid certificate: it is weak', 'certificate-weak');
 }
 
 interface Presented {
@@ -82,7 +84,7 @@ export async function attestByGroup(
   if (!leaf.ok) return leaf;
   const groups = await parts.store.groupsBySubject(namesAbove(parts, leaf.value, claim));
   if (!groups.ok) return groups;
-  if (groups.value.length === 0) return refused('Invalid certificate (no enrollment)');
+  if (groups.value.length === 0) return refused('Invalid certificate (no enrollment)', 'no-enrollment');
   const groupOf = new Map<string, Enrollment>();
   const anchors: Uint8Array[] = [];
   for (const group of groups.value) {
@@ -99,7 +101,7 @@ export async function attestByGroup(
   if (!reached.ok) return reached;
   const enrollment = groupOf.get(thumbprintOf(reached.value));
   if (enrollment === undefined) throw new Error('an anchor is of a group');
-  if (!enrollment.enabled) return refused('The enrollment is disabled');
+  if (!enrollment.enabled) return refused('The enrollment is disabled', 'enrollment-disabled');
   return ok({ is: 'x509', enrollment, thumbprint: thumbprintOf(leaf.value.der) });
 }
 
@@ -132,7 +134,9 @@ function reachedAnchor(
   const chain = validateChain({ leaf: leaf.der, presented, anchors, nowMs: clock.nowMs(), read });
   const anchor = chain.ok ? chain.value.path.at(-1) : undefined;
   if (anchor !== undefined) return ok(anchor);
-  return refused(`Invalid certificate (${chain.ok ? 'no path' : chain.fault.code})`);
+  if (chain.ok) throw new Error('a path has an end');
+  const { code } = chain.fault;
+  return refused(`Invalid certificate (${code})`, `chain: ${code}`);
 }
 
 /** What an enrollment holds inline, or the CA certificates that it names. */

@@ -43,8 +43,28 @@ export type Attested =
 
 export type Proven = Exclude<Attested, { readonly is: 'challenge' }>;
 
-export function refused(reason: string): Result<never, ServiceFault> {
-  return failed(serviceFault('unauthorized', { reason }));
+/** Which check failed: for the log alone. The wire says as little as it may (dps-wire 13 item 2). */
+export type RefusalCause =
+  | 'unknown-scope'
+  | 'no-proof'
+  | 'no-enrollment'
+  | 'enrollment-disabled'
+  | 'enrollment-gone'
+  | 'token-unreadable'
+  | 'token-for-another'
+  | 'token-expired'
+  | 'wrong-signature'
+  | 'other-endorsement-key'
+  | 'other-certificate'
+  | 'other-common-name'
+  | 'certificate-unreadable'
+  | 'certificate-out-of-date'
+  | 'certificate-weak'
+  /** With the chain's own fault. */
+  | `chain: ${string}`;
+
+export function refused(reason: string, why: RefusalCause): Result<never, ServiceFault> {
+  return failed(serviceFault('unauthorized', { reason, why }));
 }
 
 /** dps-wire 1.7: for this scope and this device, `skn` registration, empty or absent. */
@@ -53,9 +73,9 @@ export function deviceToken(
   claim: Pick<DeviceClaim, 'idScope' | 'registrationId'>,
 ): Result<SasToken, ServiceFault> {
   const token = parseSasToken(authorization);
-  if (!token.ok) return refused('Unauthorized');
+  if (!token.ok) return refused('Unauthorized', 'token-unreadable');
   const { resource, keyName } = token.value;
   const expected = `${claim.idScope}/registrations/${claim.registrationId}`;
   const isOurs = keyOf(resource) === keyOf(expected) && (keyName === '' || keyName === 'registration');
-  return isOurs ? token : refused('Unauthorized');
+  return isOurs ? token : refused('Unauthorized', 'token-for-another');
 }

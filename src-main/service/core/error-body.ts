@@ -22,15 +22,29 @@ export const errorCodes = {
   'store-failed': 503_001,
 } satisfies Record<ServiceFaultCode, number>;
 
+/** What was answered to a call that the desk has not told of itself. */
+export interface RefusedCall {
+  readonly trackingId: string;
+  readonly errorCode: number;
+  readonly reason: string;
+}
+
+export interface CallLog {
+  call(refused: RefusedCall): void;
+}
+
 export interface ErrorParts {
   readonly clock: Clock;
   readonly random: Random;
+  /** Where support finds a refusal by its tracking id. */
+  readonly calls?: CallLog | undefined;
 }
 
 export interface ErrorBody {
   /** As HTTP counts: the other wires use the same numbers. */
   readonly status: number;
   readonly errorCode: number;
+  readonly trackingId: string;
   /** dps-wire 1.9. */
   readonly json: Readonly<Record<string, unknown>>;
   /** Whole seconds until the next try, for the wire's own `retry-after`; with a throttled caller. */
@@ -38,16 +52,40 @@ export interface ErrorBody {
 }
 
 export function errorBodyOf(parts: ErrorParts, fault: ServiceFault): ErrorBody {
-  const body = errorBody(parts, errorCodes[fault.code], fault.say);
-  const retryAfterS = fault.detail?.['retryAfterS'];
+  const { retryAfterS, trackingId } = fault.detail ?? {};
+  const errorCode = errorCodes[fault.code];
+  const body =
+    typeof trackingId === 'string'
+      ? bodyOf(parts, { trackingId, errorCode, reason: spoken(fault) })
+      : told(parts, { errorCode, reason: fault.say, message: spoken(fault) });
   return typeof retryAfterS === 'number' ? { ...body, retryAfterS } : body;
 }
 
 export function errorBody(parts: ErrorParts, errorCode: number, message: string): ErrorBody {
+  return told(parts, { errorCode, reason: message, message });
+}
+
+/** What is told outside: nothing of this machine's folders. The log has it whole. */
+export function spoken({ code, say }: ServiceFault): string {
+  if (code === 'store-failed') return 'The service cannot keep its records.';
+  return code === 'signer-file-broken' ? 'A signer of the service cannot be read.' : say;
+}
+
+function told(
+  parts: ErrorParts,
+  { message, ...facts }: Omit<RefusedCall, 'trackingId'> & { readonly message: string },
+): ErrorBody {
+  const trackingId = parts.random.uuid();
+  parts.calls?.call({ trackingId, ...facts });
+  return bodyOf(parts, { ...facts, trackingId, reason: message });
+}
+
+function bodyOf(parts: ErrorParts, { trackingId, errorCode, reason }: RefusedCall): ErrorBody {
   const timestampUtc = wireTime(isoTime(parts.clock.nowMs()));
   return {
     status: Math.floor(errorCode / 1_000),
     errorCode,
-    json: { errorCode, trackingId: parts.random.uuid(), message, timestampUtc },
+    trackingId,
+    json: { errorCode, trackingId, message: reason, timestampUtc },
   };
 }

@@ -30,11 +30,13 @@ export async function attestByKey(
   if (!found.ok) return found;
   const proven = found.value;
   // A device that is enrolled by itself is not its group's, whatever key it has.
-  if (proven === undefined || (individual !== undefined && own === undefined)) return refused('Unauthorized');
-  if (isExpired(token.value, { nowS: Math.floor(parts.clock.nowMs() / 1_000), skewS: sasSkewS })) {
-    return refused('Unauthorized: the token has expired');
+  if (proven === undefined || (individual !== undefined && own === undefined)) {
+    return refused('Unauthorized', individual === undefined ? 'no-enrollment' : 'wrong-signature');
   }
-  return proven.enrollment.enabled ? ok(proven) : refused('The enrollment is disabled');
+  if (isExpired(token.value, { nowS: Math.floor(parts.clock.nowMs() / 1_000), skewS: sasSkewS })) {
+    return refused('Unauthorized: the token has expired', 'token-expired');
+  }
+  return proven.enrollment.enabled ? ok(proven) : refused('The enrollment is disabled', 'enrollment-disabled');
 }
 
 type ByKey = Attested & { readonly is: 'symmetricKey' };

@@ -19,6 +19,9 @@ export interface Planned {
   readonly hubKeyBlob: string | undefined;
 }
 
+/** And the group that the device came in through last, when it is another one now. */
+export type PlannedMove = Planned & { readonly fromGroup: string | undefined };
+
 export interface PlanningInput {
   readonly attested: Proven;
   readonly registrationId: string;
@@ -32,7 +35,7 @@ export interface PlanningInput {
 export async function planRegistration(
   parts: PlanningParts,
   input: PlanningInput,
-): Promise<Result<Planned, ServiceFault>> {
+): Promise<Result<PlannedMove, ServiceFault>> {
   const { store } = parts;
   const { enrollment } = input.attested;
   const before = await store.registration(input.registrationKey);
@@ -51,7 +54,8 @@ export async function planRegistration(
     enrollment,
     before.value,
   );
-  if (hub === undefined) return ok({ plan: refusal(registrationErrors.noHub), hubKeyBlob: undefined });
+  const fromGroup = groupLeft(before.value, enrollment);
+  if (hub === undefined) return ok({ plan: refusal(registrationErrors.noHub), hubKeyBlob: undefined, fromGroup });
   // In the spelling it had first: hubs tell ids apart by case, devices do not always keep to one (dps-wire 0.1).
   const deviceId = enrollment.deviceId ?? before.value?.id ?? input.registrationId;
   // Whether another registration has this device, the store tells when the plan is kept.
@@ -62,7 +66,14 @@ export async function planRegistration(
   return ok({
     plan: { ...assign, ...moveOf(enrollment, placeOf(before.value), { hub, deviceId, hubs: hubs.value }) },
     hubKeyBlob,
+    fromGroup,
   });
+}
+
+/** A registration is the id's alone, whichever enrollment proves it: a device may move (docs/decisions/0012). */
+function groupLeft(before: Registration | undefined, now: Enrollment): string | undefined {
+  const isOther = now.kind === 'group' && before?.groupKey !== now.key;
+  return isOther ? before?.groupKey : undefined;
 }
 
 function refusal(error: { readonly code: number; readonly message: string }): Plan {

@@ -24,21 +24,29 @@ export function proofOf(attested: Proven): Proof {
   }
 }
 
-export async function checkProof(
+/** That the device is the one that registered, and may hear what became of it. */
+export async function checkPoll(
   store: Store,
   operation: Operation,
   claim: DeviceClaim,
 ): Promise<Result<void, ServiceFault>> {
+  const proven = await checkProof(store, operation, claim);
+  return proven.ok && operation.outcome?.status === 'assigned' ? isStillEnrolled(store, operation) : proven;
+}
+
+async function checkProof(store: Store, operation: Operation, claim: DeviceClaim): Promise<Result<void, ServiceFault>> {
   const { proof } = operation;
   if (proof.kind === 'x509') {
     const [leaf] = claim.certificates;
-    return leaf !== undefined && thumbprintOf(leaf) === proof.thumbprint ? ok() : refused('Unauthorized');
+    return leaf !== undefined && thumbprintOf(leaf) === proof.thumbprint
+      ? ok()
+      : refused('Unauthorized', 'other-certificate');
   }
   const token = deviceToken(claim.authorization ?? '', claim);
   if (!token.ok) return token;
   if (proof.kind === 'tpm') {
     const key = fromBase64(proof.key);
-    return key !== undefined && isSignedBy(token.value, key) ? ok() : refused('Unauthorized');
+    return key !== undefined && isSignedBy(token.value, key) ? ok() : refused('Unauthorized', 'wrong-signature');
   }
   return checkKey(store, { ...operation, proof }, token.value);
 }
@@ -48,12 +56,25 @@ async function checkKey(
   operation: Operation & { readonly proof: Proof & { readonly kind: 'symmetricKey' } },
   token: SasToken,
 ): Promise<Result<void, ServiceFault>> {
-  const { groupId, registrationKey, proof } = operation;
-  const found =
-    groupId === undefined
-      ? await store.enrollment('individual', registrationKey)
-      : await store.enrollment('group', keyOf(groupId));
+  const found = await enrollmentOf(store, operation);
   if (!found.ok) return found;
-  const isProven = found.value !== undefined && isSignedByKeyId(token, found.value, proof);
-  return isProven ? ok() : refused('Unauthorized');
+  if (found.value === undefined) return refused('Unauthorized', 'enrollment-gone');
+  return isSignedByKeyId(token, found.value, operation.proof) ? ok() : refused('Unauthorized', 'wrong-signature');
+}
+
+/**
+ * Who is no longer let in is not told either where its device lives, nor given its key: a disabled entry keeps a device
+ * out whatever it began before (dps-wire 5.3). What failed, or is under way and ends as a failure, is told as it is.
+ */
+async function isStillEnrolled(store: Store, operation: Operation): Promise<Result<void, ServiceFault>> {
+  const found = await enrollmentOf(store, operation);
+  if (!found.ok) return found;
+  if (found.value === undefined) return refused('Unauthorized', 'enrollment-gone');
+  return found.value.enabled ? ok() : refused('The enrollment is disabled', 'enrollment-disabled');
+}
+
+function enrollmentOf(store: Store, { groupId, registrationKey }: Operation) {
+  return groupId === undefined
+    ? store.enrollment('individual', registrationKey)
+    : store.enrollment('group', keyOf(groupId));
 }

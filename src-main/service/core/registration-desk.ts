@@ -1,6 +1,7 @@
 /** Where devices register, poll and look up (dps-wire 1); knows no wire. */
 import { sleep, type Clock } from '../../lib/base/clock.ts';
 import { isoTime } from '../../lib/base/host.ts';
+import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, must, ok, type Result } from '../../lib/base/result.ts';
 import { toBase64, utf8 } from '../../lib/base/bytes.ts';
@@ -8,12 +9,12 @@ import { registrationId as registrationIdShape, wireTime } from '../../lib/dps/w
 import { createCertificateReader, type CertificateReader } from '../../lib/x509/certificate-reader.ts';
 import { certificateInfo } from '../../lib/x509/certificate.ts';
 import { attest } from './attestation.ts';
-import type { DeviceClaim, Proven } from './claim.ts';
+import { refused, type DeviceClaim, type Proven } from './claim.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
 import type { GroupKeys } from './group-keys.ts';
 import { issueFor, requestIn } from './issuance.ts';
 import { planRegistration } from './planning.ts';
-import { checkProof, proofOf } from './poll-proof.ts';
+import { checkPoll, proofOf } from './poll-proof.ts';
 import type { PageOf, PageSlice, Precondition, Store } from './ports.ts';
 import { keyOf, type Operation, type Registration } from './records.ts';
 import type { SignerVault } from './signer-vault.ts';
@@ -27,6 +28,7 @@ export interface RegistrationDeskParts {
   readonly signers: SignerVault;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
   /** There is new work for the worker: this one, in the store already. */
   readonly onStarted: (operation: Operation) => void;
   /** Resolves when what is in hand for a registration has ended; undefined when nothing is. */
@@ -97,8 +99,8 @@ export function createRegistrationDesk(given: RegistrationDeskParts): Registrati
       if (found?.registrationKey !== keyOf(claim.registrationId)) {
         return failed(serviceFault('not-found', { what: 'The operation' }));
       }
-      const proven = await checkProof(store, found, claim);
-      if (!proven.ok) return proven;
+      const mayHear = await checkPoll(store, found, claim);
+      if (!mayHear.ok) return mayHear;
       if (found.outcome === undefined && (await endedSoon(parts, found.registrationKey))) {
         const again = await store.operation(operationId);
         if (!again.ok) return again;
@@ -159,9 +161,7 @@ function checkClaim(parts: RegistrationDeskParts, claim: DeviceClaim): Result<vo
   if (body.registrationId && keyOf(body.registrationId) !== keyOf(registrationId)) {
     return failed(serviceFault('invalid', { reason: 'The registration id of the body differs from the address.' }));
   }
-  return keyOf(claim.idScope) === keyOf(parts.idScope)
-    ? ok()
-    : failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
+  return keyOf(claim.idScope) === keyOf(parts.idScope) ? ok() : refused('Unauthorized', 'unknown-scope');
 }
 
 // dps-wire 8.4.
@@ -186,6 +186,9 @@ async function start(
   const leaf = issued.value?.thumbprint;
   const planned = await planRegistration(parts, { attested, registrationId, registrationKey, leaf, payload });
   if (!planned.ok) return planned;
+  const { fromGroup, ...work } = planned.value;
+  if (fromGroup !== undefined)
+    parts.log.warn('registration-changed-group', { registrationId, fromGroup, group: enrollment.id });
   const id = operationId(parts.random);
   const started = await parts.store.startOperations([
     {
@@ -193,7 +196,7 @@ async function start(
       registrationKey,
       registrationId,
       proof: proofOf(attested),
-      ...planned.value,
+      ...work,
       payload,
       issuedChain: issued.value?.chain,
       groupId: enrollment.kind === 'group' ? enrollment.id : undefined,

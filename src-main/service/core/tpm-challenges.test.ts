@@ -1,34 +1,77 @@
 import { expect, it } from 'vitest';
 import { manualClock } from '../../lib/base/clock.ts';
-import { createTpmChallenges } from './tpm-challenges.ts';
+import { createTpmChallenges, type TpmAsker, type TpmChallenge } from './tpm-challenges.ts';
 
-const challenge = (mark: number) => ({
-  key: Uint8Array.of(mark),
+const secret = new Uint8Array(32).fill(7);
+const open = (clock = manualClock()) => createTpmChallenges({ clock, secret });
+const asker = (more: Partial<TpmAsker> = {}): TpmAsker => ({
+  registrationKey: 'press-17',
+  source: '198.51.100.7',
   endorsementKey: Uint8Array.of(1),
-  storageRootKey: Uint8Array.of(2),
+  ...more,
 });
+const srk = (mark: number) => Uint8Array.of(2, mark);
+const keysOf = (found: readonly TpmChallenge[]) => found.map(({ key }) => Buffer.from(key).toString('hex'));
+const holds = (found: readonly TpmChallenge[], one: TpmChallenge) => keysOf(found).includes(keysOf([one])[0] ?? '');
 
-it('holds the last four of a device, newest first', () => {
-  const challenges = createTpmChallenges(manualClock());
-  for (let mark = 1; mark <= 5; mark += 1) challenges.add('a', challenge(mark));
-  expect(challenges.of('a').map((one) => one.key[0])).toEqual([5, 4, 3, 2]);
-  expect(challenges.of('b')).toEqual([]);
-});
-
-it('forgets each after ten minutes', async () => {
+it('makes a key that is different for each device, each pair of keys, each minute and each service', async () => {
   const clock = manualClock();
-  const challenges = createTpmChallenges(clock);
-  challenges.add('a', challenge(1));
-  await clock.advance(599_999);
-  expect(challenges.of('a')).toHaveLength(1);
-  await clock.advance(1);
-  expect(challenges.of('a')).toEqual([]);
+  const challenges = open(clock);
+  const made = [
+    challenges.issue(asker(), srk(1)),
+    challenges.issue(asker(), srk(2)),
+    challenges.issue(asker({ registrationKey: 'press-18' }), srk(1)),
+    challenges.issue(asker({ endorsementKey: Uint8Array.of(1, 2) }), Uint8Array.of(1)),
+    createTpmChallenges({ clock, secret: new Uint8Array(32).fill(8) }).issue(asker(), srk(1)),
+  ];
+  await clock.advance(60_000);
+  made.push(challenges.issue(asker(), srk(1)));
+  expect(new Set(keysOf(made)).size).toBe(made.length);
+  expect(made.every(({ key }) => key.length === 32)).toBe(true);
 });
 
-it('never holds more than its bound, and drops the oldest', () => {
-  const challenges = createTpmChallenges(manualClock());
-  for (let at = 0; at < 2_600; at += 1) challenges.add(`unit-${at}`, challenge(1));
-  expect(challenges.size).toBe(2_500);
-  expect(challenges.of('unit-0')).toEqual([]);
-  expect(challenges.of('unit-2599')).toHaveLength(1);
+it('knows a challenge for ten minutes, at another start too, and for an hour as one that comes late', async () => {
+  const clock = manualClock();
+  const issued = open(clock).issue(asker(), srk(1));
+  await clock.advance(10 * 60_000);
+  const restarted = open(clock);
+  expect(holds(restarted.of(asker(), srk(1)), issued)).toBe(true);
+  expect(holds(restarted.late(asker(), srk(1)), issued)).toBe(false);
+  await clock.advance(60_000);
+  expect(holds(restarted.of(asker(), srk(1)), issued)).toBe(false);
+  expect(holds(restarted.late(asker(), srk(1)), issued)).toBe(true);
+  await clock.advance(60 * 60_000);
+  expect(holds(restarted.late(asker(), srk(1)), issued)).toBe(false);
+});
+
+it('keeps what a device showed that does not repeat it, whoever asks from elsewhere', () => {
+  const challenges = open();
+  const issued = challenges.issue(asker(), srk(0));
+  for (let at = 1; at <= 100; at += 1) challenges.issue(asker({ source: `203.0.113.${at % 10}` }), srk(at));
+  expect(holds(challenges.of(asker(), undefined), issued)).toBe(true);
+  // four a source, and what is asked again is kept once
+  expect(challenges.size).toBe(1 + 10 * 4);
+  challenges.issue(asker(), srk(0));
+  expect(challenges.size).toBe(1 + 10 * 4);
+  expect(challenges.of(asker({ registrationKey: 'press-18' }), undefined)).toEqual([]);
+});
+
+it('forgets after ten minutes what was shown', async () => {
+  const clock = manualClock();
+  const challenges = open(clock);
+  challenges.issue(asker(), srk(1));
+  await clock.advance(10 * 60_000);
+  expect(challenges.of(asker(), undefined)).toHaveLength(1);
+  await clock.advance(60_000);
+  expect(challenges.of(asker(), undefined)).toEqual([]);
+});
+
+it('never keeps more than its bounds, and lets the oldest go', () => {
+  const challenges = open();
+  for (let at = 0; at < 100; at += 1) challenges.issue(asker({ source: `203.0.113.${at}` }), srk(1));
+  expect(challenges.of(asker(), undefined)).toHaveLength(64);
+  for (let at = 0; at < 10_000; at += 1) challenges.issue(asker({ registrationKey: `unit-${at}` }), srk(1));
+  expect(challenges.size).toBe(10_000);
+  expect(challenges.of(asker(), undefined)).toEqual([]);
+  expect(challenges.of(asker({ registrationKey: 'unit-9999' }), undefined)).toHaveLength(1);
 });

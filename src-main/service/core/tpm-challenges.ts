@@ -1,44 +1,123 @@
 /**
- * Keys sent to TPMs and not yet used (dps-wire 1.8). In memory: a challenge lost at a restart is asked for again.
- * Bounded in number and in time, because anybody who knows an endorsement key can ask for one.
+ * Keys sent to TPMs and not yet used (dps-wire 1.8). Anybody who knows an endorsement key can ask for one, so none is
+ * kept: each is made out of a secret of the service, the minute, and the two keys that were shown, and is made again
+ * when a token comes. Whoever asks, and however often, takes nothing away from the TPM itself; only it can open what is
+ * sent. A restart loses none.
+ *
+ * What is kept is the storage root key, for clients that do not repeat it with their token: by who asked, so that a
+ * stranger elsewhere does not push it out.
  */
+import { equalBytes, concatBytes, utf8 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
+import { hmacSha256 } from '../../lib/dps/sas.ts';
+import { networkOf } from './network.ts';
 
 export interface TpmChallenge {
   readonly key: Uint8Array;
-  /** TPM2B_PUBLIC as the device sent it: some clients do not repeat it with the token. */
+  /** TPM2B_PUBLIC as the device sent it. */
   readonly endorsementKey: Uint8Array;
   readonly storageRootKey: Uint8Array;
 }
 
+export interface TpmAsker {
+  readonly registrationKey: string;
+  /** The remote address. */
+  readonly source: string;
+  readonly endorsementKey: Uint8Array;
+}
+
 export interface TpmChallenges {
-  add(registrationKey: string, challenge: TpmChallenge): void;
-  /** Newest first. */
-  of(registrationKey: string): readonly TpmChallenge[];
+  issue(asker: TpmAsker, storageRootKey: Uint8Array): TpmChallenge;
+  /** Those that may be answered now, newest first; without a storage root key, those of the ones that were kept. */
+  of(asker: TpmAsker, storageRootKey: Uint8Array | undefined): readonly TpmChallenge[];
+  /** Those of the hour before: whoever answers one has the TPM, and is late. */
+  late(asker: TpmAsker, storageRootKey: Uint8Array): readonly TpmChallenge[];
+  /** How many storage root keys are kept. */
   readonly size: number;
 }
 
-// dps-wire 1.8 recommends 10 minutes and several at a time.
-const lifeMs = 10 * 60_000;
-const maxPerRegistration = 4;
+const minuteMs = 60_000;
+// dps-wire 1.8 recommends 10 minutes; a challenge of the end of its minute has as long.
+const lifeMinutes = 10;
+const lateMinutes = 60;
+// One device with its retries, and what else stands behind its address.
+const maxPerSource = 4;
+// A token is tried against all of these: some 0.3 ms.
+const maxPerRegistration = 64;
 // Some 700 bytes each: 7 MB at the most. A full line boots far fewer at once.
-const maxRegistrations = 2_500;
+const maxKept = 10_000;
 
-export function createTpmChallenges(clock: Clock): TpmChallenges {
-  // In order of the last challenge: the first is the one to go.
-  const held = new Map<string, readonly { readonly challenge: TpmChallenge; readonly endsMs: number }[]>();
-  const alive = (key: string) => (held.get(key) ?? []).filter((entry) => entry.endsMs > clock.monotonicMs());
+interface Shown {
+  readonly registrationKey: string;
+  readonly network: string;
+  readonly storageRootKey: Uint8Array;
+  readonly minute: number;
+}
+
+export function createTpmChallenges(parts: { readonly clock: Clock; readonly secret: Uint8Array }): TpmChallenges {
+  const shown = createShown();
+  const thisMinute = (): number => Math.floor(parts.clock.nowMs() / minuteMs);
+  const challengeOf = (asker: TpmAsker, storageRootKey: Uint8Array, minute: number): TpmChallenge => {
+    const { registrationKey, endorsementKey } = asker;
+    const told = [utf8(registrationKey), endorsementKey, storageRootKey, utf8(String(minute))];
+    return { key: hmacSha256(parts.secret, lengthMarked(told)), endorsementKey, storageRootKey };
+  };
+  const ofMinutes = (asker: TpmAsker, storageRootKey: Uint8Array, from: number, count: number) =>
+    Array.from({ length: count }, (_, ago) => challengeOf(asker, storageRootKey, from - ago));
   return {
-    add(key, challenge) {
-      const entries = [{ challenge, endsMs: clock.monotonicMs() + lifeMs }, ...alive(key)];
-      held.delete(key);
-      const [oldest] = held.keys();
-      if (held.size >= maxRegistrations && oldest !== undefined) held.delete(oldest);
-      held.set(key, entries.slice(0, maxPerRegistration));
+    issue(asker, storageRootKey) {
+      const minute = thisMinute();
+      shown.keep({ registrationKey: asker.registrationKey, network: networkOf(asker.source), storageRootKey, minute });
+      return challengeOf(asker, storageRootKey, minute);
     },
-    of: (key) => alive(key).map((entry) => entry.challenge),
+    of(asker, storageRootKey) {
+      const minute = thisMinute();
+      if (storageRootKey !== undefined) return ofMinutes(asker, storageRootKey, minute, lifeMinutes + 1);
+      const alive = shown.of(asker.registrationKey).filter((one) => minute - one.minute <= lifeMinutes);
+      return alive.map((one) => challengeOf(asker, one.storageRootKey, one.minute));
+    },
+    late: (asker, storageRootKey) => ofMinutes(asker, storageRootKey, thisMinute() - lifeMinutes - 1, lateMinutes),
     get size() {
-      return held.size;
+      return shown.size;
     },
   };
+}
+
+/** What was shown, newest first for each registration. */
+function createShown() {
+  // In order of the last challenge: the first is the one to go.
+  const held = new Map<string, readonly Shown[]>();
+  let size = 0;
+  const put = (key: string, entries: readonly Shown[]): void => {
+    size += entries.length - (held.get(key)?.length ?? 0);
+    held.delete(key);
+    if (entries.length > 0) held.set(key, entries);
+  };
+  return {
+    keep(one: Shown): void {
+      const before = (held.get(one.registrationKey) ?? []).filter((each) => !isSame(each, one));
+      const surplus = before.filter((each) => each.network === one.network).slice(maxPerSource - 1);
+      const left = before.filter((each) => !surplus.includes(each));
+      put(one.registrationKey, [one, ...left].slice(0, maxPerRegistration));
+      for (const oldest of held.keys()) {
+        if (size <= maxKept) break;
+        put(oldest, []);
+      }
+    },
+    of: (key: string): readonly Shown[] => held.get(key) ?? [],
+    get size() {
+      return size;
+    },
+  };
+}
+
+function isSame(one: Shown, other: Shown): boolean {
+  return (
+    one.network === other.network && one.minute === other.minute && equalBytes(one.storageRootKey, other.storageRootKey)
+  );
+}
+
+/** No two lists of texts come to the same bytes. */
+function lengthMarked(texts: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(...texts.flatMap((text) => [utf8(`${text.length} `), text]));
 }

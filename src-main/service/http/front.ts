@@ -8,7 +8,7 @@ import { deviceRoutes, type DeviceApiParts } from './device-api.ts';
 import { findRoute } from './routes.ts';
 import { signerRoutes, type SignerApiParts } from './signer-api.ts';
 import { serviceRoutes, type ServiceApiParts } from './service-api.ts';
-import { plainError } from './wire-error.ts';
+import { plainError, requestIdHeader } from './wire-error.ts';
 
 export type HttpFrontParts = DeviceApiParts & ServiceApiParts & ControlApiParts & CaApiParts & SignerApiParts;
 
@@ -37,7 +37,7 @@ export function createHttpFront(parts: HttpFrontParts): HttpFront {
   ];
   const refuse = (refusal: WebRefusal): WebReply => {
     const [code, message] = refusals[refusal];
-    return withRequestId(parts.random.uuid(), plainError(parts, code, message));
+    return plainError(parts, code, message);
   };
   return {
     refuse,
@@ -49,7 +49,7 @@ export function createHttpFront(parts: HttpFrontParts): HttpFront {
       const json = request.method === 'GET' ? ok : parsedBody(request.body);
       if (json === undefined) return refuse('malformed');
       const reply = await found.route.handle({ request, names: found.names, json: json.value });
-      return withRequestId(parts.random.uuid(), reply);
+      return withRequestId(parts, reply);
     },
   };
 }
@@ -63,7 +63,8 @@ function parsedBody(body: Uint8Array): { readonly value: unknown } | undefined {
   return text.trim() === '' ? ok : parseJson(text);
 }
 
-/** For support: the same id is asked for from the caller's log and ours. */
-function withRequestId(id: string, reply: WebReply): WebReply {
-  return { ...reply, headers: { ...reply.headers, 'x-ms-request-id': id } };
+/** A refusal has one already, its tracking id. */
+function withRequestId({ random }: HttpFrontParts, reply: WebReply): WebReply {
+  if (requestIdHeader in reply.headers) return reply;
+  return { ...reply, headers: { ...reply.headers, [requestIdHeader]: random.uuid() } };
 }

@@ -4,7 +4,7 @@ import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { bulkModes } from '../../lib/dps/wire.ts';
 import type { WebReply, WebRequest } from '../../lib/listen/https-server.ts';
 import { preconditionOf, type EnrollmentDesk } from '../core/enrollment-desk.ts';
-import { errorCodes, type ErrorParts } from '../core/error-body.ts';
+import { errorCodes, spoken, type ErrorParts } from '../core/error-body.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { PageOf, PageSlice } from '../core/ports.ts';
 import { keyOf, type AccessRight, type EnrollmentKind } from '../core/records.ts';
@@ -154,7 +154,7 @@ async function bulkChange(
   const shown = errors.value.map(({ id, fault }) => ({
     [idMember]: id,
     errorCode: errorCodes[fault.code],
-    errorStatus: fault.say,
+    errorStatus: spoken(fault),
   }));
   return ok(jsonReply({ isSuccessful: shown.length === 0, errors: shown }));
 }
