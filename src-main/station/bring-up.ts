@@ -15,7 +15,8 @@ import { stationFault } from './faults.ts';
 import { type UnitTarget, keepTarget } from './kept-target.ts';
 import { type LiveState, faultView } from './live-state.ts';
 import { lookAtPorts } from './presence.ts';
-import { type InterruptedUnit, resume } from './recovery.ts';
+import type { AutoRecovery } from './queue/recoveries.ts';
+import { resume } from './recovery.ts';
 import { linkService } from './service-link.ts';
 import { type Target, configuredTarget, embeddedTarget } from './target.ts';
 
@@ -24,7 +25,7 @@ export interface BringUp {
   readonly host: HostParts;
   readonly core: StationCore;
   readonly live: LiveState;
-  readonly interrupted: readonly InterruptedUnit[];
+  readonly interrupted: readonly AutoRecovery[];
   /** What an earlier start knew: units go on with it while the service does not come up. */
   readonly kept: UnitTarget | undefined;
   readonly signal: AbortSignal;

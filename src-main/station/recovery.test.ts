@@ -13,7 +13,9 @@ function coreOf(open: readonly Intent[]) {
   const run = { runId: 'run-1', unitId: 'unit-1', slot: 3, serialNumber: 'SN0003', batchId: 'batch-1', open };
   const core = {
     store: {
+      forgetRecoveries: async () => ok(),
       interrupted: async () => ok([run]),
+      autoRecoveries: async () => ok([run]),
       end: async (_runId: string, record: EndRecord) => {
         ended.push(record);
         return ok();
@@ -35,6 +37,7 @@ describe('a station that starts again', () => {
     [[], 'connect'],
     [[{ step: 'generate-key', requestId: 'a' }], 'prove'],
     [[{ step: 'write-certificates', requestId: 'b' }], 'write'],
+    [[{ step: 'lock', requestId: 'd' }], 'verify'],
     [
       [
         { step: 'write-settings', requestId: 'c' },
@@ -45,7 +48,7 @@ describe('a station that starts again', () => {
   ] as const)('ends the open run in the phase of its last open act: %j is %s', async (open, phase) => {
     const { core, ended } = coreOf(open);
     must(await endInterrupted(core, manualClock()));
-    expect(ended).toMatchObject([{ verdict: 'error', phase, fault: { code: 'station-restarted' } }]);
+    expect(ended).toMatchObject([{ verdict: 'error', isCut: true, phase, fault: { code: 'station-restarted' } }]);
   });
 
   it('takes the unit up as the station, and says that nobody scanned it', async () => {

@@ -1,45 +1,39 @@
 /** After a crash or a power cut: every run that has no verdict gets one, and its unit is taken up again. */
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
-import { type Result, ok } from '../lib/base/result.ts';
-import type { SerialNumber } from './batches/model.ts';
+import type { Result } from '../lib/base/result.ts';
 import { benchFault } from './bench/faults.ts';
 import type { Intent } from './bench/ports.ts';
 import type { StationCore } from './composition.ts';
+import type { AutoRecovery } from './queue/recoveries.ts';
 import type { Phase } from '../contract/views.ts';
-
-export interface InterruptedUnit {
-  readonly slot: number;
-  readonly serialNumber: SerialNumber;
-  readonly batchId: string;
-}
 
 /** The runs end as errors of ours; what they had begun on the unit stays open in the journal for the next run. */
 export async function endInterrupted(
   core: Pick<StationCore, 'store'>,
   clock: Clock,
-): Promise<Result<readonly InterruptedUnit[]>> {
+): Promise<Result<readonly AutoRecovery[]>> {
+  const forgotten = await core.store.forgetRecoveries();
+  if (!forgotten.ok) return forgotten;
   const found = await core.store.interrupted();
   if (!found.ok) return found;
-  const units: InterruptedUnit[] = [];
   for (const run of found.value) {
     const fault = benchFault('station-restarted');
-    const ended = await core.store.end(run.runId, {
-      verdict: 'error',
-      phase: phaseReached(run.open),
-      fault,
-      endedMs: clock.nowMs(),
-    });
+    const phase = phaseReached(run.open);
+    const record = { verdict: 'error', phase, fault, endedMs: clock.nowMs(), isCut: true } as const;
+    const ended = await core.store.end(run.runId, record);
     if (!ended.ok) return ended;
-    units.push({ slot: run.slot, serialNumber: run.serialNumber, batchId: run.batchId });
   }
-  return ok(units);
+  // Also those of an earlier start that was itself cut before it came to them.
+  return core.store.autoRecoveries();
 }
 
 const phaseOf = {
   'generate-key': 'prove',
   'write-certificates': 'write',
   'write-settings': 'write',
+  retire: 'verify',
+  lock: 'verify',
 } as const satisfies Record<Intent['step'], Phase>;
 
 /** The newest act that was begun and not answered for (the journal tells it first) is how far the run is known to be. */
@@ -53,7 +47,7 @@ function phaseReached(open: readonly Intent[]): Phase {
  * run is the station's own, and goes on only with a unit that tells the same serial number itself.
  */
 export async function resume(
-  units: readonly InterruptedUnit[],
+  units: readonly AutoRecovery[],
   core: Pick<StationCore, 'store' | 'bench'>,
   log: Log,
   signal: AbortSignal,

@@ -218,7 +218,7 @@ describe('intents', () => {
     must(ops.end(run('run-SN1'), failedRecord));
     expect(must(ops.begin(startOf(batch, 'SN1', 'second'))).open).toEqual([intent]);
     must(ops.intend(run('second'), intent));
-    must(ops.fulfil(run('second'), intent));
+    must(ops.fulfil(run('second'), intent, 'done'));
     must(ops.end(run('second'), failedRecord));
     expect(must(ops.begin(startOf(batch, 'SN1', 'third'))).open).toEqual([]);
   });

@@ -51,7 +51,7 @@ function statements(n: number): void {
     begun: () => operations.begin(start),
     claimed: () => operations.claim(start.runId, claimsOf(record)),
     intended: () => operations.intend(start.runId, intent),
-    fulfilled: () => operations.fulfil(start.runId, intent),
+    fulfilled: () => operations.fulfil(start.runId, intent, 'done'),
     passed: () => operations.pass(start.runId, record),
   };
   for (const [name, act] of Object.entries(acts)) {

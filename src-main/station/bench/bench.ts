@@ -7,7 +7,7 @@ import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { Phase, RunView, SlotView, UnitState } from '../../contract/views.ts';
 import type { Attestation, Batch, RunId, SerialNumber } from '../batches/model.ts';
 import { benchFault, verdictOf } from './faults.ts';
-import type { BenchJournal, DeviceSigner, Digest, EndorsementCheck, RunBegun, UnitDriver } from './ports.ts';
+import type { BenchJournal, DeviceSigner, Digest, EndRecord, EndorsementCheck, RunBegun, UnitDriver } from './ports.ts';
 import { type RunOutcome, provision } from './run.ts';
 import { type SlotEvent, nextSlot } from './slot.ts';
 import { createStopper, type Stopper } from './stopper.ts';
@@ -252,7 +252,8 @@ async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Pha
     const runParts = { ...station, driver, target, onPhase, onAttestation };
     // A hung unit must not hold the slot: when the run is stopped, the driver is closed under the phase that waits.
     stopper.signal.addEventListener('abort', () => void driver.close());
-    const task = { runId, batch, serialNumber, open: begun.open, isResumed: request.isResumed === true };
+    const { open, done, holdings } = begun;
+    const task = { runId, batch, serialNumber, open, done, holdings, isResumed: request.isResumed === true };
     return await provision(task, { ...runParts, signal: stopper.signal });
   } finally {
     await driver.close();
@@ -279,12 +280,19 @@ async function recorded(
   // What the closed driver says after a stop is only the echo of the stop.
   const fault = stopReason ?? outcome.fault;
   const verdict = verdictOf(fault);
-  const stored = await parts.journal.end(runId, { verdict, phase: outcome.phase, fault, endedMs: nowMs });
+  const record = { verdict, phase: outcome.phase, fault, endedMs: nowMs, ...markOf(fault) };
+  const stored = await parts.journal.end(runId, record);
   if (stored.ok) return { at: 'ended', verdict, nowMs, fault };
   const committed = await parts.journal.verdict(runId);
   return committed.ok && committed.value !== undefined
     ? { at: 'ended', nowMs, ...committed.value }
     : { at: 'ended', verdict: 'error', nowMs, fault: stored.fault };
+}
+
+/** What the journal must know of how a run ended, beside its fault. */
+function markOf({ code }: Fault): Pick<EndRecord, 'isCut' | 'isNamed'> {
+  if (code === 'station-restarted') return { isCut: true };
+  return code === 'unit-holds-other' ? { isNamed: true } : {};
 }
 
 function choose(states: States, request: RunRequest): Result<SlotState> {

@@ -36,6 +36,14 @@ export const benchFaults = {
     say: 'The station could not go on with {serialNumber}: the unit in the slot does not say that it is this one.',
     hint: 'Scan the unit again.',
   },
+  'unit-holds-other': {
+    say: 'Unit {serialNumber} holds other {what} than this station wrote.',
+    hint: 'Resume it in its slot to write it again, or set it aside.',
+  },
+  'lock-unsupported': {
+    say: 'This unit cannot be locked, and the batch asks for it.',
+    hint: 'Take it out: it does not belong to this batch.',
+  },
   'serial-mismatch': {
     say: 'The unit says it is {found}, the label says {scanned}.',
     hint: 'Check that the unit in the slot is the one that was scanned.',
@@ -65,6 +73,7 @@ export const benchFault = faultMaker(benchFaults);
 const unitFaults: ReadonlySet<string> = new Set([
   'serial-mismatch',
   'attestation-unsupported',
+  'lock-unsupported',
   'read-back-differs',
   'link-write-differs',
   'identity-taken',

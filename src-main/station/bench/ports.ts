@@ -5,6 +5,7 @@
 import type { CancelSignal } from '../../lib/base/cancel.ts';
 import type { Fault } from '../../lib/base/fault.ts';
 import type { Result } from '../../lib/base/result.ts';
+import type { Step } from '../../contract/recovery-views.ts';
 import type { Phase, Verdict } from '../../contract/views.ts';
 import type { Attestation, Batch, RegistrationId, RunId, SerialNumber, UnitId } from '../batches/model.ts';
 
@@ -15,6 +16,8 @@ export interface UnitFacts {
   /** As the unit's own memory holds it; absent on a blank unit, which has only its label. */
   readonly serialNumber?: string;
   readonly attestations: readonly Attestation[];
+  /** Whether it can be locked for ever once it is provisioned, and whether it is. Absent: it cannot. */
+  readonly lock?: 'open' | 'locked';
 }
 
 export interface TpmIdentity {
@@ -62,6 +65,13 @@ export interface UnitDriver {
   readCertificates(): Promise<Result<readonly Uint8Array[]>>;
   writeSettings(requestId: string, settings: DeviceSettings): Promise<Result<void>>;
   readSettings(): Promise<Result<DeviceSettings | undefined>>;
+  /**
+   * Takes away what the new credential replaced, where that lies beside it: asked only after the new one was read back.
+   * Absent where a write retires the old one by itself (LINK-6.6) or there is never an old one.
+   */
+  retire?(requestId: string): Promise<Result<void>>;
+  /** Locks the unit for ever, once for a request id; absent where it cannot. Asked only after everything was verified. */
+  lock?(requestId: string): Promise<Result<void>>;
   /** Lets the unit start its first boot; used by the virtual bench after enrollment. */
   boot(requestId: string): Promise<Result<void>>;
   /**
@@ -102,17 +112,21 @@ export interface IdentityClaim {
   readonly value: string;
 }
 
-export const steps = ['generate-key', 'write-certificates', 'write-settings'] as const;
-/** One irreversible write to a unit. */
-export type Step = (typeof steps)[number];
-
 export interface Intent {
   readonly step: Step;
   /** Sent to the device, which answers a repeat with its first result instead of doing the thing again. */
   readonly requestId: string;
   /** SHA-256, lower-case hexadecimal, of what will be written, where that is known before. */
   readonly sha256?: string;
+  /**
+   * What will be written, where making it again would make another one: an issued certificate is kept here before a
+   * unit gets it, so that no unit ever gets two. One DER certificate after another, leaf first.
+   */
+  readonly content?: Uint8Array;
 }
+
+/** What a unit may hold of what was ever to be written to it. */
+export type Holding = Required<Pick<Intent, 'sha256'>> & Pick<Intent, 'step'>;
 
 export interface RunStart {
   readonly runId: RunId;
@@ -129,6 +143,10 @@ export interface RunBegun {
   readonly runNumber: number;
   /** Intents of this unit's earlier runs that no later row closed: finish these with the same request ids. */
   readonly open: readonly Intent[];
+  /** Acts that the unit answered for, in runs that came to no verdict of its own since; newest first. */
+  readonly done: readonly Intent[];
+  /** Everything that was ever to be written to this unit; newest first. */
+  readonly holdings: readonly Holding[];
 }
 
 /** What a pass puts on disk, in one transaction with its outbox rows. */
@@ -155,6 +173,10 @@ export interface EndRecord {
   readonly phase: Phase;
   readonly fault: Fault;
   readonly endedMs: number;
+  /** The station itself stopped in the middle: at its next start it takes the unit up again by itself. */
+  readonly isCut?: true;
+  /** The unit was asked what it holds, and that is not what the journal says: a person decides. */
+  readonly isNamed?: true;
 }
 
 export interface CommittedVerdict {
@@ -176,7 +198,7 @@ export interface BenchJournal {
   /** Before an irreversible write. */
   intend(runId: RunId, intent: Intent): Promise<Result<void>>;
   /** After the unit acknowledged or refused it: the intent is closed. */
-  fulfil(runId: RunId, intent: Intent): Promise<Result<void>>;
+  fulfil(runId: RunId, intent: Intent, outcome: 'done' | 'refused'): Promise<Result<void>>;
   /** The verdict PASS: unit, run, evidence, outbox rows and event in one transaction. */
   pass(runId: RunId, record: PassRecord): Promise<Result<void>>;
   end(runId: RunId, record: EndRecord): Promise<Result<void>>;

@@ -7,7 +7,8 @@ import type { Phase } from '../../contract/views.ts';
 import type { RunId, SerialNumber } from '../batches/model.ts';
 import { benchFault, verdictOf } from './faults.ts';
 import type { Digest, Intent } from './ports.ts';
-import { type RunParts, provision } from './run.ts';
+import { provision } from './run.ts';
+import type { RunParts } from './run-work.ts';
 import { createStopper } from './stopper.ts';
 import { batchOf, countingRandom, createScript, scriptedJournal, scriptedSigner, scriptedUnit } from './test-bench.ts';
 
@@ -29,8 +30,9 @@ function bench(attestation: 'tpm' | 'x509', open: readonly Intent[] = []) {
     onPhase: (phase) => reached.push(phase),
     onAttestation: async () => undefined,
   };
-  const task = { runId: 'r1' as RunId, batch: batchOf(), serialNumber: 'SN1' as SerialNumber, open, isResumed: false };
-  const run = (change: Partial<RunParts> = {}) => provision(task, { ...parts, ...change });
+  const task = { runId: 'r1' as RunId, batch: batchOf(), serialNumber: 'SN1' as SerialNumber, isResumed: false };
+  const history = { open, done: [], holdings: [] };
+  const run = (change: Partial<RunParts> = {}) => provision({ ...task, ...history }, { ...parts, ...change });
   return { script, stopper, reached, driver, run, parts, task };
 }
 

@@ -73,7 +73,7 @@ export function scriptedUnit(script: Script, attestation: 'tpm' | 'x509'): Scrip
 
 export function scriptedJournal(script: Script, open: readonly Intent[] = []): BenchJournal {
   return {
-    begin: () => asked(script, 'begin', () => ({ unitId: 'u1' as UnitId, runNumber: 1, open })),
+    begin: () => asked(script, 'begin', () => ({ unitId: 'u1' as UnitId, runNumber: 1, open, done: [], holdings: [] })),
     claim: (_run, claims) => asked(script, `claim ${claims.map(({ kind }) => kind).join(' ')}`, () => undefined),
     intend: (_run, { step }) => asked(script, `intend ${step}`, () => undefined),
     fulfil: (_run, { step }) => asked(script, `fulfil ${step}`, () => undefined),

@@ -16,6 +16,14 @@ export const storeFault = faultMaker({
     hint: 'Scan the unit again. If it happens twice, call support.',
   },
   'unit-unknown': { say: 'There is no unit {unitId}.', hint: 'Look at the list of units.' },
+  'unit-in-work': {
+    say: 'Unit {serialNumber} is in work at the moment.',
+    hint: 'Wait for its verdict, or stop its run first.',
+  },
+  'recovery-unknown': {
+    say: 'Unit {serialNumber} is not among the interrupted units.',
+    hint: 'Look at the list of interrupted units again.',
+  },
   'outbox-unknown': { say: 'There is no outbox entry {entryId}.', hint: 'Look at the outbox again.' },
   'outbox-not-parked': {
     say: 'The entry {key} is {state}, not parked.',

@@ -5,10 +5,12 @@ import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { ReadDb, WriteDb } from '../../lib/sqlite/database.ts';
 import { batchFault } from '../batches/faults.ts';
 import type { Attestation, RunId, SerialNumber, UnitId } from '../batches/model.ts';
-import type { EndRecord, IdentityClaim, Intent, RunBegun, RunStart, Step } from '../bench/ports.ts';
+import type { EndRecord, IdentityClaim, Intent, RunBegun, RunStart } from '../bench/ports.ts';
 import type { ChangeNote, StoreContext } from './context.ts';
 import { appendEvent, stationActor } from './events.ts';
 import { storeFault } from './faults.ts';
+import { intentsOf, spendIntents } from './intents.ts';
+import { noteInterruption } from './recoveries.ts';
 import { mayMove, moveUnit } from './unit-move.ts';
 import { type BatchRow, type RunRow, type UnitRow, batchBySeq, batchRow, openRun, present, unitBySeq } from './rows.ts';
 
@@ -24,8 +26,6 @@ export interface InterruptedRun {
 
 // A station has at most 16 slots; more open runs than this mean a damaged file, not a longer list.
 const maxInterruptedRuns = 64;
-// Three steps a run; a unit that failed this often before a step closed has others' attention already.
-const maxOpenIntents = 32;
 const typicalRuns = 50;
 
 export function begin(context: StoreContext, start: RunStart): Result<RunBegun> {
@@ -153,21 +153,7 @@ function reworkUnit(db: WriteDb, unit: UnitRow, start: RunStart): UnitRow {
 }
 
 function begun(db: ReadDb, unit: UnitRow, runNumber: number): RunBegun {
-  return { unitId: unit.unit_id, runNumber, open: openIntents(db, unit.seq) };
-}
-
-/** Newest first, each request once: a later run repeats the request of an earlier one. */
-function openIntents(db: ReadDb, unit: number): readonly Intent[] {
-  const rows = db.all<{ step: Step; request_id: string; sha256: string | null }>(
-    'SELECT step, request_id, sha256 FROM intents WHERE unit = ? AND closed_ms IS NULL ORDER BY seq DESC LIMIT ?',
-    ...[unit, maxOpenIntents],
-  );
-  const once = new Map<string, Intent>();
-  for (const { step, request_id: requestId, sha256 } of rows) {
-    const key = `${step} ${requestId}`;
-    if (!once.has(key)) once.set(key, { step, requestId, ...(sha256 === null ? {} : { sha256 }) });
-  }
-  return Array.from(once.values());
+  return { unitId: unit.unit_id, runNumber, ...intentsOf(db, unit.seq) };
 }
 
 export function claim(context: StoreContext, runId: RunId, claims: readonly IdentityClaim[]): Result<void> {
@@ -226,33 +212,6 @@ export function identityTaken(db: ReadDb, kind: IdentityClaim['kind'], holder: n
   });
 }
 
-export function intend(context: StoreContext, runId: RunId, intent: Intent): Result<void> {
-  return context.write((db) => {
-    const run = openRun(db, runId);
-    if (!run.ok) return run;
-    const { step, requestId, sha256 } = intent;
-    db.run(
-      `INSERT INTO intents (run, unit, step, request_id, sha256, intended_ms) VALUES (?, ?, ?, ?, ?, ?)
-        ON CONFLICT (run, step, request_id) DO UPDATE SET sha256 = excluded.sha256`,
-      ...[run.value.seq, run.value.unit, step, requestId, sha256 ?? null, context.nowMs()],
-    );
-    return ok();
-  });
-}
-
-/** Closes every open intent of the unit for this step: the device now holds what the last one wrote. */
-export function fulfil(context: StoreContext, runId: RunId, intent: Intent): Result<void> {
-  return context.write((db) => {
-    const run = openRun(db, runId);
-    if (!run.ok) return run;
-    db.run(
-      'UPDATE intents SET closed_ms = ? WHERE unit = ? AND step = ? AND closed_ms IS NULL',
-      ...[context.nowMs(), run.value.unit, intent.step],
-    );
-    return ok();
-  });
-}
-
 export function end(context: StoreContext, runId: RunId, record: EndRecord): Result<void> {
   return context.write((db, note) => {
     const found = openRun(db, runId);
@@ -278,6 +237,8 @@ export function end(context: StoreContext, runId: RunId, record: EndRecord): Res
       'UPDATE units SET state = ?, fault = ?, had_verdict = 1 WHERE seq = ?',
       ...[verdict === 'fail' ? 'failed' : 'interrupted', fault, unit.seq],
     );
+    if (verdict === 'fail') spendIntents(db, unit.seq, record.endedMs);
+    noteInterruption(db, unit, run, record);
     noteRun(db, note, unit);
     return ok();
   });
@@ -312,7 +273,7 @@ export function interrupted(context: StoreContext): Result<readonly InterruptedR
         slot: run.slot,
         serialNumber: unit.serial_number,
         batchId: batchBySeq(db, run.batch).batch_id,
-        open: openIntents(db, unit.seq),
+        open: intentsOf(db, unit.seq).open,
       };
     }),
   );

@@ -14,7 +14,9 @@ import type { PassRecord } from '../bench/ports.ts';
 import type { StoreContext } from './context.ts';
 import { appendEvent } from './events.ts';
 import { storeFault } from './faults.ts';
+import { spendIntents } from './intents.ts';
 import { identityTaken, noteRun } from './journal.ts';
+import { finishRecovery } from './recoveries.ts';
 import {
   type BatchRow,
   type OutboxRow,
@@ -54,6 +56,7 @@ export function pass(context: StoreContext, runId: RunId, record: PassRecord): R
     const eventSeq = appendEvent(db, record.endedMs, passedEvent(passing, entry));
     saveRun(db, passing, eventSeq);
     saveUnit(db, passing, entry);
+    finishRecovery(db, unit, runId, record.endedMs);
     noteRun(db, note, unit);
     note.outbox();
     return ok();
@@ -146,6 +149,7 @@ function saveRun(db: WriteDb, { run, record }: Passing, eventSeq: number): void 
   );
   // Everything was read back before the commit: nothing of this unit is left to finish.
   db.run('UPDATE intents SET closed_ms = ? WHERE unit = ? AND closed_ms IS NULL', record.endedMs, run.unit);
+  spendIntents(db, run.unit, record.endedMs);
 }
 
 function saveUnit(db: WriteDb, passing: Passing, entry: OutboxRow): void {

@@ -9,17 +9,20 @@ import type { EndRecord, IdentityClaim, Intent, PassRecord, RunStart } from '../
 import * as batches from './batches.ts';
 import { type StoreChange, type StoreContext, createChangeLedger } from './context.ts';
 import * as audit from './events.ts';
+import * as intents from './intents.ts';
 import * as journal from './journal.ts';
 import { lastRuns } from './last-runs.ts';
 import { begin } from './migrations/0001-begin.ts';
+import { recoverReworkGolden } from './migrations/0002-recover-rework-golden.ts';
 import * as outbox from './outbox.ts';
 import { pass } from './pass.ts';
+import * as recoveries from './recoveries.ts';
 import * as report from './report-rows.ts';
 import { runVerdict } from './run-verdict.ts';
 import * as settings from './settings.ts';
 import * as units from './units.ts';
 
-export const migrations = [begin] as const;
+export const migrations = [begin, recoverReworkGolden] as const;
 
 export interface OpenStoreOptions {
   readonly file: string;
@@ -67,13 +70,18 @@ function operations(context: StoreContext) {
   return {
     begin: (start: RunStart) => journal.begin(context, start),
     claim: (runId: RunId, claims: readonly IdentityClaim[]) => journal.claim(context, runId, claims),
-    intend: (runId: RunId, intent: Intent) => journal.intend(context, runId, intent),
-    fulfil: (runId: RunId, intent: Intent) => journal.fulfil(context, runId, intent),
+    intend: (runId: RunId, intent: Intent) => intents.intend(context, runId, intent),
+    fulfil: (runId: RunId, intent: Intent, outcome: 'done' | 'refused') =>
+      intents.fulfil(context, runId, intent, outcome),
     pass: (runId: RunId, record: PassRecord) => pass(context, runId, record),
     end: (runId: RunId, record: EndRecord) => journal.end(context, runId, record),
     verdict: (runId: RunId) => runVerdict(context, runId),
     typicalMs: (attestation: Attestation) => journal.typicalMs(context, attestation),
     interrupted: () => journal.interrupted(context),
+    forgetRecoveries: () => recoveries.forgetRecoveries(context),
+    autoRecoveries: () => recoveries.autoRecoveries(context),
+    listRecoveries: () => recoveries.listRecoveries(context),
+    nameRecovery: (unitId: string, reason: string, by: string) => recoveries.nameRecovery(context, unitId, reason, by),
     openBatch: (order: batches.OpenBatch) => batches.openBatch(context, order),
     selectBatch: (batchId: string, by: string) => batches.selectBatch(context, batchId, by),
     closeBatch: (batchId: string, by: string) => batches.closeBatch(context, batchId, by),

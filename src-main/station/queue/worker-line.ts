@@ -31,7 +31,9 @@ const restartBackoff = { firstMs: 50, maxMs: 1_000 };
 const closeMs = 10_000;
 
 /** Asking these twice changes nothing the second time. The others end with a fault when their answer was lost. */
-const notRepeatable: ReadonlySet<OperationName> = new Set(['outboxTake', 'appendEvent', 'retryOutbox', 'openBatch']);
+const notRepeatable: ReadonlySet<OperationName> = new Set([
+  ...(['outboxTake', 'appendEvent', 'retryOutbox', 'openBatch', 'nameRecovery'] as const),
+]);
 
 interface Question {
   readonly name: OperationName;

@@ -162,7 +162,7 @@ function journalOf({ operations }: Store): BenchJournal {
     begin: async (start) => operations.begin(start),
     claim: async (runId, claims) => operations.claim(runId, claims),
     intend: async (runId, intent) => operations.intend(runId, intent),
-    fulfil: async (runId, intent) => operations.fulfil(runId, intent),
+    fulfil: async (runId, intent, outcome) => operations.fulfil(runId, intent, outcome),
     pass: async (runId, record) => operations.pass(runId, record),
     end: async (runId, record) => operations.end(runId, record),
     verdict: async (runId) => operations.verdict(runId),
