@@ -259,10 +259,12 @@ function expel(caller: Caller, deviceId: string, error: AmqpError): void {
   if (isLast) caller.connection.close(error);
 }
 
-function drop({ parts, devices }: Caller, deviceId: string, error?: AmqpError): void {
+function drop({ parts, devices, links }: Caller, deviceId: string, error?: AmqpError): void {
   const known = devices.get(deviceId);
   if (known === undefined) return;
   devices.delete(deviceId);
+  // What the client still sends by the credit that it has is of nobody: it need not have heard of the detach yet.
+  for (const [link, { device }] of links) if (device === known.device) links.delete(link);
   known.stopWatch();
   known.device.end(error);
   known.leave();

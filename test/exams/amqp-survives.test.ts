@@ -1,5 +1,7 @@
 /** What an AMQP connection costs at the most: silence, slow bytes, a client that never reads, and noise after the login. */
 import { connect as connectTcp, createServer, type AddressInfo, type Socket } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import { afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../src-main/lib/base/host.ts';
@@ -56,12 +58,13 @@ interface Bed {
 let bed: Bed | undefined;
 afterEach(() => bed?.close());
 
-async function openBed(more: Partial<typeof limits> = {}): Promise<Bed> {
+async function openBed(more: Partial<typeof limits> = {}, program?: AmqpProgram<string>): Promise<Bed> {
   let ends = 0;
-  const acceptor = createAmqpAcceptor(
-    echo(() => (ends += 1)),
-    { clock: systemClock, log: silentLog, limits: { ...limits, ...more } },
-  );
+  const acceptor = createAmqpAcceptor(program ?? echo(() => (ends += 1)), {
+    clock: systemClock,
+    log: silentLog,
+    limits: { ...limits, ...more },
+  });
   const server = createServer((socket) => acceptor.accept(socket, peer));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -139,6 +142,46 @@ it('a client that asks and never reads is ended before it costs more than some m
   while (size() > 0) await new Promise((resolve) => setImmediate(resolve));
   expect(ends()).toBe(1);
 });
+
+it('what a client has been sent and never settles is not kept', async () => {
+  const [count, bytes] = [100, 120_000];
+  let left = count;
+  const pour: AmqpProgram<string> = {
+    ...echo(() => undefined),
+    connected: () => ({
+      attaching: () => ({ is: 'accepted' }),
+      received: () => undefined,
+      sendable(link) {
+        while (left > 0 && link.hasRoom && link.send({ data: Buffer.alloc(bytes, 1) })) left -= 1;
+      },
+      detached: () => undefined,
+      closed: () => undefined,
+    }),
+  };
+  const { raw } = await openBed({ idleTimeoutMs: 60_000 }, pour);
+  const before = heldBytes();
+  // not a client that keeps what it reads
+  const { socket } = raw();
+  socket.removeAllListeners('data');
+  let got = 0;
+  const whole = new Promise<void>((resolve) => {
+    socket.on('data', (chunk: Buffer) => {
+      got += chunk.length;
+      if (got > count * bytes) resolve();
+    });
+  });
+  socket.write(Buffer.concat([amqpHeader, open(), begin(), links[0]!, credit(0, count)]));
+  await whole;
+  expect(left).toBe(0);
+  expect(heldBytes() - before).toBeLessThan(1_000_000);
+});
+
+/** In buffers, after what is garbage has gone. */
+function heldBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  return process.memoryUsage().arrayBuffers;
+}
 
 it('noise after the login ends its own connection and no other', async () => {
   const { raw } = await openBed({ idleTimeoutMs: 60_000 });

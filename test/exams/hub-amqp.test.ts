@@ -17,6 +17,7 @@ import {
   transfer,
   type RawAmqp,
 } from './amqp-raw.ts';
+import { must } from '../../src-main/lib/base/result.ts';
 import { deviceToken, openHubBench, selfSigned, type HubBench } from './hub-bench.ts';
 import { hubDevices, type HubDevices } from './hub-devices.ts';
 
@@ -165,6 +166,36 @@ describe('a claim', () => {
     client.send(transfer(0, 17, putToken(tokens[3]!, 17)));
     const renewed = messages.decode((await client.until('transfer')).payload!);
     expect(renewed['application_properties']).toMatchObject({ 'status-code': 200 });
+  });
+
+  it('that the registry ends ends the links of its device alone, and what is still sent on them is not taken', async () => {
+    const ids = ['shared-a', 'shared-b'];
+    const tokens: string[] = [];
+    for (const deviceId of ids)
+      tokens.push(await deviceToken(bench, { deviceId, key: await devices.create(deviceId) }));
+    const client = await login();
+    await claim(client, tokens[0]!);
+    client.send(credit(1, 100), transfer(0, 1, putToken(tokens[1]!, 1)));
+    await client.until('transfer');
+    const telemetry = (handle: number, id: number) =>
+      transfer(handle, id, messages.encode({ body: messages.data_section(Buffer.from(`${id}`)) }));
+    for (const [at, deviceId] of ids.entries()) {
+      const address = addressOf(deviceId, 'messages/events');
+      client.send(attach({ name: deviceId, handle: 2 + at, sends: true, address }), telemetry(2 + at, 2 + at));
+      await client.until('disposition');
+    }
+    const path = '/devices/shared-b';
+    const identity = await devices.identity('shared-b');
+    const json = { ...identity, status: 'disabled' };
+    must(await bench.registry.call({ method: 'PUT', path, json, headers: { 'if-match': '"*"' } }));
+    const { fields } = await client.until('detach');
+    expect(fields['error']).toMatchObject({ condition: 'amqp:link:detach-forced' });
+    client.send(telemetry(3, 4), telemetry(3, 5), telemetry(2, 6));
+    // settled is what the other device has sent
+    expect((await client.until('disposition')).fields).toMatchObject({ first: 6 });
+    expect(await stateOf('shared-a')).toBe('Connected');
+    expect(await lastMessages('shared-a')).toHaveLength(2);
+    expect(await lastMessages('shared-b')).toHaveLength(1);
   });
 
   it('may be made by PLAIN', async () => {

@@ -19,6 +19,8 @@ export interface RheaTerminus {
 
 export interface RheaDelivery {
   readonly id: number;
+  /** What is to be sent, in pieces; not looked at again once it has been. */
+  data: readonly Buffer[];
   remote_settled: boolean;
   accept(): void;
   reject(error: RheaError): void;

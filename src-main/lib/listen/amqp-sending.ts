@@ -24,7 +24,12 @@ export function createAmqpSending(parts: SendingParts, rhea: RheaLink): AmqpSend
   const { outgoing } = rhea.session;
   const heldBack: RheaDelivery[] = [];
   const held = (): number => {
-    while (heldBack[0] !== undefined && heldBack[0].id < outgoing.next_pending_delivery) heldBack.shift();
+    for (let [first] = heldBack; first !== undefined && first.id < outgoing.next_pending_delivery; [first] = heldBack) {
+      // The engine keeps a delivery until it is settled, and those after it: 256 messages of 256 kB in every session of a
+      // client that settles none. What is needed of one that has gone is its number.
+      first.data = [];
+      heldBack.shift();
+    }
     return heldBack.length;
   };
   // the engine takes credit off only when a message leaves it
@@ -42,6 +47,7 @@ export function createAmqpSending(parts: SendingParts, rhea: RheaLink): AmqpSend
       heldBack.push(delivery);
       // so that the wire's bound is judged by what it has
       rhea.connection._process();
+      held();
       return true;
     },
   };
