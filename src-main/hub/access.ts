@@ -15,6 +15,8 @@ export interface DeviceCredentials {
   readonly token: string;
   /** DER of the leaf that was presented in the TLS handshake. */
   readonly certificate: Uint8Array | undefined;
+  /** The remote address: wrong credentials are counted by it. */
+  readonly source: string;
 }
 
 export interface Admission {
@@ -32,7 +34,7 @@ export interface HubAccess {
   /** For what lies at this address: the token may be for a part of the hub alone. */
   serviceAllowed(authorization: string | undefined, path: string): boolean;
   /** An unknown device takes as long to refuse as a known one with a wrong key. */
-  admit(deviceId: string, device: Device | undefined, credentials: DeviceCredentials): Judgement;
+  admit(deviceId: string, device: Device | undefined, shown: Omit<DeviceCredentials, 'source'>): Judgement;
 }
 
 // A device whose key nobody holds stands in for one that does not exist.

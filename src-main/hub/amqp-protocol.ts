@@ -23,7 +23,7 @@ import { deviceOfMessageAddress, parseLinkAddress, type LinkAddress } from './am
 import { claimAnswer, claimOf, putToken, type Claim, type PutToken, type ClaimParts } from './amqp-claims.ts';
 import { notTaken, openAmqpDevice, type AmqpDevice } from './amqp-device.ts';
 import { amqpErrorOf, unauthorized } from './amqp-fault.ts';
-import { hubFault } from './hub-fault.ts';
+import { hubFault, notAdmitted } from './hub-fault.ts';
 import { cloudFormOf } from './amqp-message-form.ts';
 import { maxTelemetryBytes, type DeviceDesk } from './device-desk.ts';
 import type { FaultSwitch } from './fault-switch.ts';
@@ -80,7 +80,7 @@ export function createHubAmqp(parts: AmqpProtocolParts): Readonly<AmqpAcceptor> 
       mechanisms: new Map<string, (peer: TlsPeer) => SaslExchange<Who>>([
         ['MSSBCBS', empty],
         ['ANONYMOUS', empty],
-        ['PLAIN', () => ({ start: (initial: Uint8Array) => plain(parts, initial), step: refused })],
+        ['PLAIN', (peer) => ({ start: (initial: Uint8Array) => plain(parts, peer, initial), step: refused })],
         ['EXTERNAL', (peer) => ({ start: peer.certificates.length > 0 ? accepted : refused, step: refused })],
       ]),
       bare: () => ({ claim: undefined }),
@@ -138,10 +138,12 @@ function struck(
 }
 
 /** `{deviceId}@sas.{hub}` or `{policy}@sas.root.{hub}` with the token: the token itself says for whom it is. */
-function plain(parts: AmqpProtocolParts, initial: Uint8Array): SaslStep<Who> {
+function plain(parts: AmqpProtocolParts, { remoteAddress }: TlsPeer, initial: Uint8Array): SaslStep<Who> {
   const [, name = '', token = ''] = fromUtf8(initial)?.split('\0') ?? [];
-  const claim = /@sas\./i.test(name) ? claimOf(parts, token) : undefined;
-  return claim === undefined ? { is: 'refused' } : { is: 'accepted', who: { claim } };
+  if (!/@sas\./i.test(name)) return { is: 'refused' };
+  const claim = claimOf(parts, remoteAddress, token);
+  if (claim.is === 'throttled') return { is: 'unavailable' };
+  return claim.is === 'refused' ? claim : { is: 'accepted', who: { claim } };
 }
 
 function handlersOf(caller: Caller): AmqpHandlers {
@@ -188,26 +190,30 @@ function attach(caller: Caller, link: AmqpLink): AmqpAttach {
     const description = `There is no ${link.direction === 'in' ? 'target' : 'source'} '${link.address.slice(0, 256)}'.`;
     return { is: 'refused', error: { condition: 'amqp:not-found', description } };
   }
-  const device = 'deviceId' in address ? deviceOf(caller, address.deviceId) : undefined;
-  const allowed =
-    address.is === 'claims' ||
-    (address.is === 'service-messages' ? caller.stopService !== undefined : device !== undefined);
-  if (!allowed) return { is: 'refused', error: unauthorized };
-  caller.links.set(link, { address, device });
-  if ('deviceId' in address) device?.attached(link, address.is);
+  const owner = ownerOf(caller, address);
+  if (owner !== undefined && 'condition' in owner) return { is: 'refused', error: owner };
+  caller.links.set(link, { address, device: owner });
+  if ('deviceId' in address) owner?.attached(link, address.is);
   return { is: 'accepted' };
 }
 
+/** The device whose link it would be, undefined for one of the connection's own; or why it is none. */
+function ownerOf(caller: Caller, address: LinkAddress): AmqpDevice | AmqpError | undefined {
+  if ('deviceId' in address) return deviceOf(caller, address.deviceId);
+  return address.is === 'claims' || caller.stopService !== undefined ? undefined : unauthorized;
+}
+
 /** The one that a claim was put for; without claims the one that the certificate is of. */
-function deviceOf(caller: Caller, deviceId: string): AmqpDevice | undefined {
+function deviceOf(caller: Caller, deviceId: string): AmqpDevice | AmqpError {
   const known = caller.devices.get(deviceId);
   if (known !== undefined) return known.device;
-  const [certificate] = caller.connection.peer.certificates;
-  if (certificate === undefined) return undefined;
-  const admission = caller.parts.desk.admit(deviceId, { token: '', certificate });
-  if (admission === undefined) return undefined;
-  grant(caller, { is: 'device', deviceId, endsAtMs: admission.endsAtMs });
-  return caller.devices.get(deviceId)?.device;
+  const { certificates, remoteAddress: source } = caller.connection.peer;
+  const [certificate] = certificates;
+  if (certificate === undefined) return unauthorized;
+  const admitted = caller.parts.desk.admit(deviceId, { token: '', certificate, source });
+  if (admitted.is !== 'admitted') return admitted.is === 'refused' ? unauthorized : amqpErrorOf(notAdmitted(admitted));
+  grant(caller, { is: 'device', deviceId, endsAtMs: admitted.admission.endsAtMs });
+  return caller.devices.get(deviceId)?.device ?? unauthorized;
 }
 
 // ---- claims
@@ -292,7 +298,7 @@ function receive(caller: Caller, link: AmqpLink, message: AmqpMessage, delivery:
 const full: PutToken = { is: 'refused', status: 403, why: `A connection carries ${maxDevices} devices at the most.` };
 
 function takeClaim(caller: Caller, message: AmqpMessage, delivery: AmqpDelivery): void {
-  const put = putToken(caller.parts, message);
+  const put = putToken(caller.parts, caller.connection.peer.remoteAddress, message);
   const answer = put.is === 'granted' && !grant(caller, put.claim) ? full : put;
   delivery.accept();
   const [reply] =

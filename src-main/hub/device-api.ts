@@ -5,7 +5,7 @@ import type { WebRequest } from '../lib/listen/https-server.ts';
 import { usualLockMs, type Settlement } from './cloud-messages.ts';
 import type { Outcome } from './device-changes.ts';
 import { maxTelemetryBytes, type DeviceDesk, type Telemetry } from './device-desk.ts';
-import { hubFault } from './hub-fault.ts';
+import { hubFault, notAdmitted } from './hub-fault.ts';
 import { isObject, member, objectMember, textMember, type Json } from './json.ts';
 import { headersOf, propertiesOf } from './message-headers.ts';
 import { invalid, jsonBody, type Answer, type Route } from './web-answer.ts';
@@ -30,8 +30,10 @@ export const deviceRoutes: readonly Route<DeviceApiParts>[] = [
 /** By its token, or without one by the certificate of its TLS handshake. */
 function ofDevice(handle: DeviceHandler): Route<DeviceApiParts>[2] {
   return ({ desk }, request, [deviceId = '', lockToken = '']) => {
-    const credentials = { token: request.header('authorization') ?? '', certificate: request.peer.certificates[0] };
-    if (desk.admit(deviceId, credentials) === undefined) return failed(hubFault('IotHubUnauthorizedAccess'));
+    const { certificates, remoteAddress: source } = request.peer;
+    const token = request.header('authorization') ?? '';
+    const admitted = desk.admit(deviceId, { token, certificate: certificates[0], source });
+    if (admitted.is !== 'admitted') return failed(notAdmitted(admitted));
     desk.heard(deviceId);
     return handle(desk, request, { deviceId, lockToken });
   };

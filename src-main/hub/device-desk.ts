@@ -1,4 +1,5 @@
 /** What a device may ask of its hub, over whichever protocol: the MQTT, AMQP and HTTPS doors only translate to this. */
+import { createAttemptLimits } from '../lib/base/attempt-limits.ts';
 import { fromUtf8 } from '../lib/base/bytes.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
@@ -13,6 +14,7 @@ import type { DirectMethods } from './direct-methods.ts';
 import { hubFault } from './hub-fault.ts';
 import { isObject, parseJson, type JsonObject } from './json.ts';
 import type { Presence } from './presence.ts';
+import { createRefusalLog } from './refusal-log.ts';
 import type { Registry } from './registry.ts';
 import { deviceView } from './twin.ts';
 
@@ -22,9 +24,15 @@ export interface Telemetry {
   readonly payload: Uint8Array;
 }
 
+export type Admitted =
+  | { readonly is: 'admitted'; readonly admission: Admission }
+  | { readonly is: 'refused' }
+  /** Too much of what it has shown was wrong: it was not looked at. */
+  | { readonly is: 'throttled'; readonly retryAfterS: number };
+
 export interface DeviceDesk {
-  /** Undefined for who may not in; the reason is in the log, not on the wire. */
-  admit(deviceId: string, credentials: DeviceCredentials): Admission | undefined;
+  /** Why one is refused is in the log, not on the wire. */
+  admit(deviceId: string, credentials: DeviceCredentials): Admitted;
   telemetry(deviceId: string, message: Telemetry): Outcome<void>;
   /** `{desired: {..., $version}, reported: {..., $version}}`. */
   twin(deviceId: string): Outcome<JsonObject>;
@@ -56,13 +64,22 @@ export const maxTelemetryBytes = 262_144;
 
 export function createDeviceDesk(parts: DeskParts): Readonly<DeviceDesk> {
   const { access, registry, presence, messages, clock, log } = parts;
+  const limits = createAttemptLimits(clock);
+  const refusals = createRefusalLog({ clock, log });
   return Object.freeze<DeviceDesk>({
     admit(deviceId, credentials) {
+      const who = { source: credentials.source, id: deviceId };
+      const attempt = limits.begin(who);
+      if (attempt.is === 'throttled') {
+        refusals.refused(who, attempt.is);
+        return attempt;
+      }
       const device = registry.get(deviceId);
       const judged = access.admit(deviceId, device.ok ? device.value : undefined, credentials);
-      if (judged.is === 'admitted') return judged.admission;
-      log.warn('device-refused', { deviceId, why: judged.why });
-      return undefined;
+      attempt.end(judged.is === 'admitted' ? 'right' : 'wrong');
+      if (judged.is === 'admitted') refusals.right(who);
+      else refusals.refused(who, judged.why);
+      return judged;
     },
     telemetry(deviceId, message) {
       if (message.payload.length > maxTelemetryBytes) {

@@ -26,6 +26,8 @@ import type { JsonObject } from './json.ts';
 export interface DevicePeer {
   /** DER of the leaf presented in the TLS handshake. */
   readonly certificate: Uint8Array | undefined;
+  /** The remote address. */
+  readonly source: string;
 }
 
 export interface ProtocolParts {
@@ -91,6 +93,8 @@ export function deviceHooks(parts: ProtocolParts): MqttHooks<DevicePeer> {
 // Where the hub is down no connection gets as far as this, save one that came just before.
 const struck = { throttled: 'unavailable', refusing: 'not-authorized', down: 'unavailable' } as const;
 
+const notIn = { refused: 'not-authorized', throttled: 'unavailable' } as const;
+
 interface Entry {
   readonly decision: MqttDecision;
   readonly admission?: Admission;
@@ -101,8 +105,9 @@ function letIn(parts: ProtocolParts, connect: MqttConnect<DevicePeer>): Entry {
   const named = deviceOfUserName(connect.userName);
   if (named === undefined || !names(named, deviceId)) return { decision: { is: 'bad-credentials' } };
   const token = fromUtf8(connect.password) ?? '';
-  const admission = parts.desk.admit(deviceId, { token, certificate: connect.peer.certificate });
-  if (admission === undefined) return { decision: { is: 'not-authorized' } };
+  const admitted = parts.desk.admit(deviceId, { token, ...connect.peer });
+  if (admitted.is !== 'admitted') return { decision: { is: notIn[admitted.is] } };
+  const { admission } = admitted;
   const model = modelOfUserName(connect.userName);
   if (model !== undefined) parts.desk.announced(deviceId, model);
   if (connect.clean) {

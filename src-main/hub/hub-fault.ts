@@ -44,6 +44,15 @@ export type HubFaultCode = keyof typeof table;
 export type HubFault = Fault<HubFaultCode>;
 export const hubFault = faultMaker(table);
 
+/** Of who may not in. */
+export function notAdmitted(
+  why: { readonly is: 'refused' } | { readonly is: 'throttled'; readonly retryAfterS: number },
+): HubFault {
+  return why.is === 'refused'
+    ? hubFault('IotHubUnauthorizedAccess')
+    : hubFault('ThrottlingException', { retryAfterS: why.retryAfterS });
+}
+
 export const httpStatus = {
   DeviceNotFound: 404,
   DeviceAlreadyExists: 409,

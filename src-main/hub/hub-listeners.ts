@@ -42,7 +42,7 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
   const acceptMqtt: AcceptStream = (stream, peer) => {
     const hub = parts.hubFor(peer);
     if (hub.faults.endsConnection()) stream.destroy();
-    else hub.devices.handle(stream, { certificate: peer.certificates[0] });
+    else hub.devices.handle(stream, { certificate: peer.certificates[0], source: peer.remoteAddress });
   };
   const acceptAmqp: AcceptStream = (stream, peer) => {
     parts.hubFor(peer).amqp.accept(stream, peer);

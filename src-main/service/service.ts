@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
+import { createAttemptLimits } from '../lib/base/attempt-limits.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
@@ -11,7 +12,7 @@ import { systemCodeOf } from '../lib/files/durable-file.ts';
 import { openDatabase } from '../lib/sqlite/database.ts';
 import { loadOrCreateTlsAuthority, type TlsAuthority } from '../lib/x509/tls-authority.ts';
 import { challengeSecret, checkAccess, freshIdentity } from './core/access.ts';
-import { createAttemptLimits, withAttemptLimits } from './core/attempt-limits.ts';
+import { withAttemptLimits } from './core/attempt-limits.ts';
 import { createCaDesk } from './core/ca-desk.ts';
 import { createEnrollmentDesk } from './core/enrollment-desk.ts';
 import type { ErrorParts } from './core/error-body.ts';

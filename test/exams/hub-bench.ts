@@ -10,7 +10,7 @@ import { openDoors } from '../../src-main/hub/hub-listeners.ts';
 import type { HubPorts } from '../../src-main/hub/options.ts';
 import { fromBase64, toBase64 } from '../../src-main/lib/base/bytes.ts';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
-import { silentLog } from '../../src-main/lib/base/log.ts';
+import { silentLog, type Log } from '../../src-main/lib/base/log.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { createSasToken, keySigner } from '../../src-main/lib/dps/sas.ts';
 import { createSignedCaller, type SignedCaller } from '../../src-main/lib/dps/service-client.ts';
@@ -32,7 +32,7 @@ export interface HubBench {
   close(): Promise<void>;
 }
 
-export async function openHubBench(): Promise<HubBench> {
+export async function openHubBench(log: Log = silentLog): Promise<HubBench> {
   const folder = mkdtempSync(join(tmpdir(), 'hub-exam-'));
   const block = must(claimLoopbackBlock());
   const address = `${block.base}.11`;
@@ -41,14 +41,14 @@ export async function openHubBench(): Promise<HubBench> {
   );
   const keys = { primaryKey: toBase64(systemRandom.bytes(32)), secondaryKey: toBase64(systemRandom.bytes(32)) };
   const place = { number: 1, address, hostName: address };
-  const parts = { clock: systemClock, random: systemRandom, log: silentLog };
+  const parts = { clock: systemClock, random: systemRandom, log };
 
   const open = async (ports: HubPorts) => {
     const database = must(openHubDatabase(join(folder, 'hubs.sqlite')));
     const kept = must(database.keys(1, () => keys));
     const stores = { store: database.devices(1), cloudMessageStore: database.cloudMessages(1) };
     const hub: Hub = await createHub({ ...parts, ...stores, hostName: address, keys: kept });
-    const doors = must(await openDoors({ place, ports, authority, log: silentLog, hubFor: () => hub }));
+    const doors = must(await openDoors({ place, ports, authority, log, hubFor: () => hub }));
     return {
       ports: { https: doors[0]!.port, mqtts: doors[1]!.port, amqps: doors[2]!.port },
       async close() {

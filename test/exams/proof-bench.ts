@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createAttemptLimits } from '../../src-main/lib/base/attempt-limits.ts';
 import { manualClock } from '../../src-main/lib/base/clock.ts';
 import { systemRandom } from '../../src-main/lib/base/host.ts';
 import { jsonLog, silentLog } from '../../src-main/lib/base/log.ts';
@@ -9,7 +10,7 @@ import { must, ok } from '../../src-main/lib/base/result.ts';
 import { createSasToken, hmacSha256, keySigner, type SasSigner } from '../../src-main/lib/dps/sas.ts';
 import type { InitialTwin } from '../../src-main/lib/dps/wire.ts';
 import { openDatabase } from '../../src-main/lib/sqlite/database.ts';
-import { createAttemptLimits, withAttemptLimits } from '../../src-main/service/core/attempt-limits.ts';
+import { withAttemptLimits } from '../../src-main/service/core/attempt-limits.ts';
 import { createCaDesk } from '../../src-main/service/core/ca-desk.ts';
 import type { DeviceClaim } from '../../src-main/service/core/claim.ts';
 import { createEnrollmentDesk } from '../../src-main/service/core/enrollment-desk.ts';

@@ -4,15 +4,16 @@
  * their own, and no more lines than so many a second whoever asks. Each line has the tracking id that the answer has
  * (dps-wire 1.9): whoever stands before the device finds the line by it.
  */
+import { maxIdLength, type Attempt } from '../../lib/base/attempt-limits.ts';
 import type { Clock } from '../../lib/base/clock.ts';
+import { createLineBudget, within, type LineMeasure } from '../../lib/base/line-budget.ts';
 import type { Log, LogFields } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, type Result } from '../../lib/base/result.ts';
+import { createToldRefusals } from '../../lib/base/told-refusals.ts';
 import type { DeviceClaim } from './claim.ts';
 import { errorCodes, type CallLog, type RefusedCall } from './error-body.ts';
 import type { ServiceFault } from './faults.ts';
-import { createLineBudget, type LineBudget, type LineMeasure } from './line-budget.ts';
-import { networkOf } from './network.ts';
 import { keyOf } from './records.ts';
 import type { RegistrationDesk } from './registration-desk.ts';
 
@@ -24,13 +25,9 @@ export interface RefusalLog extends CallLog {
   right(claim: Claimed): void;
 }
 
-// Some 600 bytes each: 6 MB at the most. What is forgotten is said again.
-const maxTold = 10_000;
 // A line of a hundred units that are all wrong is told of whole; a flood of invented ids writes 2 MB an hour, and its
 // repetitions as much. Failures of ours have their own: no flood hides them.
 const measure: LineMeasure = { burst: 200, perSecond: 2 };
-// dps-wire 0.1; what is longer is refused for its length.
-const maxIdLength = 128;
 
 export interface RefusalLogParts {
   readonly clock: Clock;
@@ -45,7 +42,7 @@ export function createRefusalLog({ clock, random, log }: RefusalLogParts): Refus
     call: createLineBudget(clock, measure),
     failure: createLineBudget(clock, measure),
   };
-  const told = createTold();
+  const told = createToldRefusals();
   const failure = (facts: LogFields): void => {
     within(budgets.failure, facts, (all) => {
       log.error('call-failed', all);
@@ -59,20 +56,20 @@ export function createRefusalLog({ clock, random, log }: RefusalLogParts): Refus
       const who = { registrationId, source: claim.source, trackingId, code };
       const why = typeof detail?.['why'] === 'string' ? { why: detail['why'] } : {};
       if (isOurs(errorCodes[code])) failure({ ...who, reason: say });
-      else if (told.has(claim, fault)) {
+      else if (told.has(attemptOf(claim), code, newsIn(fault))) {
         within(budgets.again, { ...who, ...why }, (all) => {
           log.info('device-refused-again', all);
         });
       } else {
         within(budgets.first, { ...who, reason: say, ...why }, (all) => {
-          told.add(claim, fault);
+          told.add(attemptOf(claim), code, newsIn(fault));
           log.warn('device-refused', all);
         });
       }
       return { ...fault, detail: { ...detail, trackingId } };
     },
     right: (claim) => {
-      told.forget(claim);
+      told.forget(attemptOf(claim));
     },
     call(refused: RefusedCall) {
       const facts = { ...refused };
@@ -90,37 +87,13 @@ function isOurs(errorCode: number): boolean {
   return errorCode >= 500_000;
 }
 
-function within(budget: LineBudget, facts: LogFields, write: (facts: LogFields) => void): void {
-  const unsaid = budget.take();
-  if (unsaid !== undefined) write(unsaid === 0 ? facts : { ...facts, unsaid });
+function attemptOf({ source, registrationId }: Claimed): Attempt {
+  return { source, id: keyOf(registrationId) };
 }
 
-/** By source and id: what was said of it. In order of the last news; the first is the one to go. */
-function createTold() {
-  const told = new Map<string, ReadonlySet<string>>();
-  // A source that is throttled is so for every id it invents: once is enough.
-  const keyBy = (claim: Claimed, { code }: ServiceFault): string =>
-    code === 'throttled' ? networkOf(claim.source) : keyFor(claim);
-  const newsIn = ({ code, detail }: ServiceFault): string => `${code} ${String(detail?.['why'])}`;
-  return {
-    has: (claim: Claimed, fault: ServiceFault) => told.get(keyBy(claim, fault))?.has(newsIn(fault)) === true,
-    add(claim: Claimed, fault: ServiceFault): void {
-      const key = keyBy(claim, fault);
-      const before = told.get(key);
-      const [oldest] = told.keys();
-      if (before === undefined && told.size >= maxTold && oldest !== undefined) told.delete(oldest);
-      told.delete(key);
-      told.set(key, new Set([...(before ?? []), newsIn(fault)]));
-    },
-    forget(claim: Claimed): void {
-      told.delete(keyFor(claim));
-      told.delete(networkOf(claim.source));
-    },
-  };
-}
-
-function keyFor({ source, registrationId }: Claimed): string {
-  return `${networkOf(source)} ${keyOf(registrationId.slice(0, maxIdLength))}`;
+/** Another check that fails is said anew. */
+function newsIn({ code, detail }: ServiceFault): string {
+  return `${code} ${String(detail?.['why'])}`;
 }
 
 /** The desk with its refusals told, for every wire at once. */

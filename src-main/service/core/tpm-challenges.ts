@@ -9,8 +9,8 @@
  */
 import { equalBytes, concatBytes, utf8 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
+import { networkOf } from '../../lib/base/network.ts';
 import { hmacSha256 } from '../../lib/dps/sas.ts';
-import { networkOf } from './network.ts';
 
 export interface TpmChallenge {
   readonly key: Uint8Array;

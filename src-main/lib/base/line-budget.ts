@@ -1,5 +1,6 @@
 /** So many log lines at once and so many a second from then on, whoever causes them; what is left out is counted. */
-import type { Clock } from '../../lib/base/clock.ts';
+import type { Clock } from './clock.ts';
+import type { LogFields } from './log.ts';
 
 export interface LineBudget {
   /** How many were left out since the last line; undefined when this one is left out too. */
@@ -30,4 +31,10 @@ export function createLineBudget(clock: Clock, { burst, perSecond }: LineMeasure
       return left;
     },
   };
+}
+
+/** Writes the line if there is room for it, with how many were left out before. */
+export function within(budget: LineBudget, facts: LogFields, write: (facts: LogFields) => void): void {
+  const unsaid = budget.take();
+  if (unsaid !== undefined) write(unsaid === 0 ? facts : { ...facts, unsaid });
 }
