@@ -2,16 +2,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Transaction } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manualClock } from '../../src-main/lib/base/clock.ts';
 import { systemClock } from '../../src-main/lib/base/host.ts';
 import { must } from '../../src-main/lib/base/result.ts';
-import { openDatabase, type Database } from '../../src-main/lib/sqlite/database.ts';
+import { openDatabase, type Database, type WriteDb } from '../../src-main/lib/sqlite/database.ts';
 import type { Store } from '../../src-main/service/core/ports.ts';
-import type { NewOperation, Plan, RegistrationOutcome } from '../../src-main/service/core/records.ts';
+import type { Enrollment, NewOperation, Plan, RegistrationOutcome } from '../../src-main/service/core/records.ts';
 import { createGroupCommit } from '../../src-main/service/store/group-commit.ts';
-import type { Tables } from '../../src-main/service/store/schema.ts';
 import { openSqliteStore } from '../../src-main/service/store/sql-store.ts';
 
 let folder = '';
@@ -105,8 +103,37 @@ describe('changes that are asked for at the same time', () => {
   });
 });
 
+describe('a change that takes many turns', () => {
+  const entry = (key: string): Enrollment => ({
+    ...{ kind: 'individual', key, id: key, enabled: true, deviceId: undefined, allocationPolicy: undefined },
+    ...{ attestation: { type: 'tpm', endorsementKey: 'AAA=', storageRootKey: undefined }, iotHubs: [] },
+    ...{ iotHubHostName: undefined, initialTwin: undefined, iotEdge: false, extras: {}, etag: 'e' },
+    ...{ reprovision: { updateHubAssignment: true, migrateDeviceData: true }, createdMs: 1, updatedMs: 1 },
+  });
+
+  it('is seen whole or not at all by looks of one turn, and a shared commit is none of it', async () => {
+    const keys = Array.from({ length: 30 }, (_, at) => `unit-${at}`);
+    const progress = { isDone: false };
+    const changes = keys.map((key) => ({ change: 'put', enrollment: entry(key), if: { is: 'none' } }) as const);
+    const change = store.changeEnrollments(changes).finally(() => (progress.isDone = true));
+    const start = store.startOperations([operation('1', 'dev')]);
+    const torn: string[] = [];
+    let looks = 0;
+    while (!progress.isDone) {
+      const first = must(await store.enrollment('individual', 'unit-0'));
+      const last = must(await store.enrollment('individual', 'unit-29'));
+      if (first !== undefined && last === undefined) torn.push(`look ${looks}`);
+      looks += 1;
+    }
+    expect(must(await change).every((outcome) => outcome.ok)).toBe(true);
+    expect(must(await start)).toMatchObject([{ id: '1' }]);
+    expect(looks).toBeGreaterThan(0);
+    expect(torn).toEqual([]);
+  });
+});
+
 describe('a group of changes', () => {
-  type Work<T> = (db: Transaction<Tables>) => Promise<T>;
+  type Work<T> = (db: WriteDb) => T;
   // These changes do not look at it.
   const noDb = undefined as never;
   const isStoreFault = (error: unknown): boolean => error instanceof RangeError;
@@ -117,13 +144,13 @@ describe('a group of changes', () => {
     let inThis = 0;
     const transaction = async <T>(work: Work<T>): Promise<T> => {
       inThis = 0;
-      const value = await work(noDb);
+      const value = work(noDb);
       await clock.advance(1_000);
       sizes.push(inThis);
       return value;
     };
     const group = createGroupCommit({ transaction, clock, isStoreFault });
-    const change = () => group.join(async () => void (inThis += 1));
+    const change = () => group.join(() => void (inThis += 1));
     await change();
     const second = change();
     await new Promise<void>((resolve) => void setImmediate(resolve));
@@ -140,13 +167,15 @@ describe('a group of changes', () => {
   it('is done again one by one when one of it fails, and each hears its own end', async () => {
     let commits = 0;
     const transaction = async <T>(work: Work<T>): Promise<T> => {
-      const value = await work(noDb);
+      const value = work(noDb);
       commits += 1;
       return value;
     };
     const group = createGroupCommit({ transaction, clock: systemClock, isStoreFault });
-    const bad = async () => Promise.reject(new Error('broken'));
-    const ends = await Promise.allSettled([group.join(async () => 1), group.join(bad), group.join(async () => 3)]);
+    const bad = (): never => {
+      throw new Error('broken');
+    };
+    const ends = await Promise.allSettled([group.join(() => 1), group.join(bad), group.join(() => 3)]);
     expect(ends.map((end) => (end.status === 'fulfilled' ? end.value : String(end.reason)))).toEqual([
       1,
       'Error: broken',
@@ -161,13 +190,16 @@ describe('a group of changes', () => {
       let begun = 0;
       const transaction = async <T>(work: Work<T>): Promise<T> => {
         begun += 1;
-        const value = await work(noDb);
+        const value = work(noDb);
         if (when === 'the commit itself fails') throw new Error('no commit');
         return value;
       };
       const group = createGroupCommit({ transaction, clock: systemClock, isStoreFault });
-      const full = async () => (when === 'the file fails' ? Promise.reject(new RangeError('full')) : 2);
-      const ends = await Promise.allSettled([group.join(async () => 1), group.join(full), group.join(async () => 3)]);
+      const full = () => {
+        if (when === 'the file fails') throw new RangeError('full');
+        return 2;
+      };
+      const ends = await Promise.allSettled([group.join(() => 1), group.join(full), group.join(() => 3)]);
       expect(ends.map((end) => end.status)).toEqual(['rejected', 'rejected', 'rejected']);
       expect(begun).toBe(1);
     },
@@ -181,8 +213,10 @@ describe('a group of changes', () => {
       return work(noDb);
     };
     const group = createGroupCommit({ transaction, clock: systemClock, isStoreFault });
-    const bad = async () => Promise.reject(new Error('broken'));
-    const all = [group.join(bad), ...[2, 3, 4].map((value) => group.join(async () => value))];
+    const bad = (): never => {
+      throw new Error('broken');
+    };
+    const all = [group.join(bad), ...[2, 3, 4].map((value) => group.join(() => value))];
     const ends = await Promise.allSettled(all);
     expect(ends.map((end) => (end.status === 'fulfilled' ? end.value : String(end.reason)))).toEqual([
       'Error: broken',

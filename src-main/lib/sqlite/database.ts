@@ -27,6 +27,10 @@ export interface WriteDb extends ReadDb {
 
 export interface Database {
   readonly file: string;
+  /** Whether a transaction is open that spans more than one turn: an adapter's. What is asked for meanwhile has to wait. */
+  readonly inTransaction: boolean;
+  /** One statement, which is consistent by itself. */
+  glance<T>(look: (db: ReadDb) => T): Result<T>;
   /** Runs `look` over one consistent view of the file. */
   read<T>(look: (db: ReadDb) => T): Result<T>;
   /**
@@ -154,6 +158,18 @@ function databaseOver(driver: BetterSqlite.Database, file: string): Database {
   return {
     file,
     driver,
+    get inTransaction() {
+      return driver.inTransaction;
+    },
+    glance(look) {
+      try {
+        return ok(look(readDb));
+      } catch (error) {
+        const fault = faultOf(error, file);
+        if (fault === undefined) throw error;
+        return failed(fault);
+      }
+    },
     read: (look) => inTransaction('BEGIN', () => ok(look(readDb))),
     // IMMEDIATE: the lock is taken before the first look, so that a change never rests on a stale one.
     write: (change) => inTransaction('BEGIN IMMEDIATE', () => change(writeDb)),

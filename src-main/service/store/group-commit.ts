@@ -2,11 +2,10 @@
  * Group commit: changes asked for at the same time share one transaction, and so one wait for the disk. Each caller
  * hears of its own change, after the commit that holds it. Order is kept: who asked first is written first.
  */
-import type { Transaction } from 'kysely';
 import type { Clock } from '../../lib/base/clock.ts';
-import type { Tables } from './schema.ts';
+import type { WriteDb } from '../../lib/sqlite/database.ts';
 
-type Work<T> = (db: Transaction<Tables>) => Promise<T>;
+type Work<T> = (db: WriteDb) => T;
 
 export interface GroupCommit {
   join<T>(work: Work<T>): Promise<T>;
@@ -26,6 +25,7 @@ const maxGatherMs = 25;
 const maxInGroup = 256;
 
 export interface GroupCommitParts {
+  /** All of it in one turn, and in one transaction. */
   readonly transaction: <T>(work: Work<T>) => Promise<T>;
   readonly clock: Clock;
   /** Whether the file itself failed (full, busy, damaged), which each of the group would meet again, and wait for again. */
@@ -101,10 +101,9 @@ type Attempt =
 async function attempt(parts: GroupCommitParts, group: readonly Member[]): Promise<Attempt> {
   const progress = { isInWork: false };
   try {
-    const values = await parts.transaction(async (db) => {
-      const done: unknown[] = [];
+    const values = await parts.transaction((db) => {
       progress.isInWork = true;
-      for (const member of group) done.push(await member.work(db));
+      const done = group.map((member) => member.work(db));
       progress.isInWork = false;
       return done;
     });

@@ -1,5 +1,6 @@
 /** Operations and registrations: what a device's call and the worker's end of it write. */
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Kysely } from 'kysely';
+import type { ReadDb, WriteDb } from '../../lib/sqlite/database.ts';
 import { registrationErrors } from '../core/faults.ts';
 import type { FinishedOperation } from '../core/ports.ts';
 import { keyOf, type NewOperation, type Operation, type Plan } from '../core/records.ts';
@@ -10,9 +11,10 @@ import type { OperationRow, RegistrationRow, Tables } from './schema.ts';
 
 export interface Operations {
   /** As it was kept. */
-  start(db: Transaction<Tables>, operation: NewOperation): Promise<Operation>;
-  byId(db: Kysely<Tables>, id: string): Promise<Operation | undefined>;
-  finish(db: Transaction<Tables>, finished: FinishedOperation): Promise<void>;
+  start(db: WriteDb, operation: NewOperation): Operation;
+  byId(db: ReadDb, id: string): Operation | undefined;
+  postpone(db: WriteDb, id: string, dueMs: number): void;
+  finish(db: WriteDb, finished: FinishedOperation): void;
 }
 
 type NewRow = Omit<OperationRow, 'seq' | 'state' | 'outcome' | 'attempts' | 'finished_ms'>;
@@ -62,6 +64,13 @@ function operationStatements(db: Kysely<Tables>) {
         // Literal: the index is of these alone, and a bound value would not tell that it fits.
         .where(sql<boolean>`state = 'assigning'`)
         .where('seq', '<=', done.seq),
+    ),
+    postpone: query(({ id, due_ms }: { readonly id: string; readonly due_ms: number }) =>
+      db
+        .updateTable('operations')
+        .set((row) => ({ due_ms, attempts: row('attempts', '+', 1) }))
+        .where('id', '=', id)
+        .where('state', '=', 'assigning'),
     ),
     newer: query((of: { readonly registration_key: string }) =>
       db
@@ -119,26 +128,26 @@ export function operationQueries(db: Kysely<Tables>): Operations {
   const places = placesOver(db);
   return {
     start: (change, operation) => start(own, places, change, operation),
-    async byId(look, id) {
-      const row = await own.byId.first(look, { id });
+    byId(look, id) {
+      const row = own.byId.first(look, { id });
       return row === undefined ? undefined : operationFromRow(row);
     },
-    finish: (change, finished) => finish(own, places, change, finished),
+    postpone(change, id, dueMs) {
+      own.postpone.run(change, { id, due_ms: dueMs });
+    },
+    finish: (change, finished) => {
+      finish(own, places, change, finished);
+    },
   };
 }
 
 /** The place is taken in the same commit, so that two devices never have one, whichever process they came to. */
-async function start(
-  own: Statements,
-  places: Places,
-  db: Transaction<Tables>,
-  operation: NewOperation,
-): Promise<Operation> {
+function start(own: Statements, places: Places, db: WriteDb, operation: NewOperation): Operation {
   const { registrationId, etag, ...begun } = operation;
   const { registrationKey, createdMs, plan } = begun;
-  const isFree = plan.is === 'refuse' || (await places.take(db, plan, registrationKey));
+  const isFree = plan.is === 'refuse' || places.take(db, plan, registrationKey);
   const kept = isFree ? begun : { ...begun, plan: deviceIdTaken, hubKeyBlob: undefined, issuedChain: undefined };
-  await own.insert.run(db, {
+  own.insert.run(db, {
     id: kept.id,
     registration_key: registrationKey,
     proof: JSON.stringify(kept.proof),
@@ -150,7 +159,7 @@ async function start(
     payload: kept.payload === undefined ? null : JSON.stringify(kept.payload),
     issued_chain: kept.issuedChain === undefined ? null : JSON.stringify(kept.issuedChain),
   });
-  await own.showStart.run(db, {
+  own.showStart.run(db, {
     ...{ key: registrationKey, id: registrationId, etag, updated_ms: createdMs },
     group_key: kept.groupId === undefined ? null : keyOf(kept.groupId),
   });
@@ -163,30 +172,25 @@ const deviceIdTaken: Plan = {
   errorMessage: registrationErrors.deviceIdTaken.message,
 };
 
-async function finish(
-  own: Statements,
-  places: Places,
-  db: Transaction<Tables>,
-  finished: FinishedOperation,
-): Promise<void> {
+function finish(own: Statements, places: Places, db: WriteDb, finished: FinishedOperation): void {
   const { outcome, etag, nowMs } = finished;
-  const row = await own.pending.first(db, { id: finished.id });
+  const row = own.pending.first(db, { id: finished.id });
   if (row === undefined) return;
   const key = row.registration_key;
   // The blob is for the TPM alone, and of use to it only where it was assigned.
   const blob = outcome.status === 'assigned' ? row.hub_key_blob : null;
   const done = { outcome: JSON.stringify(outcome), hub_key_blob: blob, finished_ms: nowMs };
-  await own.finish.run(db, { ...done, registration_key: key, seq: row.seq });
-  const hasNewer = (await own.newer.first(db, { registration_key: key })) !== undefined;
+  own.finish.run(db, { ...done, registration_key: key, seq: row.seq });
+  const hasNewer = own.newer.first(db, { registration_key: key }) !== undefined;
   const shown = { key, status: hasNewer ? 'assigning' : outcome.status, etag, updated_ms: nowMs } as const;
   if (outcome.status === 'failed') {
-    await own.showFailed.run(db, { ...shown, error_code: outcome.errorCode, error_message: outcome.errorMessage });
+    own.showFailed.run(db, { ...shown, error_code: outcome.errorCode, error_message: outcome.errorMessage });
   } else {
     const { assignedHub, deviceId, substatus } = outcome;
-    await own.showAssigned.run(db, { ...shown, assigned_hub: assignedHub, device_id: deviceId, substatus });
+    own.showAssigned.run(db, { ...shown, assigned_hub: assignedHub, device_id: deviceId, substatus });
   }
   // A newer one has taken its own place, and tidies up when it ends.
-  if (!hasNewer) await places.leaveOthers(db, key);
+  if (!hasNewer) places.leaveOthers(db, key);
 }
 
 /** Literal: the index is of what is under way alone, and a bound value would not tell that it fits. */

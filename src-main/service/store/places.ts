@@ -1,19 +1,16 @@
 /** Which registration has which device at which hub: one row a place, so that the database itself keeps them apart. */
-import { sql, type Kysely, type Transaction } from 'kysely';
+import { sql, type Kysely } from 'kysely';
+import type { ReadDb, WriteDb } from '../../lib/sqlite/database.ts';
 import type { Plan } from '../core/records.ts';
 import { query } from './queries.ts';
 import type { Tables } from './schema.ts';
 
 export interface Places {
   /** False when another registration has it. */
-  take(
-    db: Transaction<Tables>,
-    plan: Pick<Plan & { readonly is: 'assign' }, 'hub' | 'deviceId'>,
-    registrationKey: string,
-  ): Promise<boolean>;
+  take(db: WriteDb, plan: Pick<Plan & { readonly is: 'assign' }, 'hub' | 'deviceId'>, registrationKey: string): boolean;
   /** What the registration had taken, but for where its device lives. */
-  leaveOthers(db: Transaction<Tables>, registrationKey: string): Promise<void>;
-  holder(db: Kysely<Tables>, hub: string, deviceId: string): Promise<string | undefined>;
+  leaveOthers(db: WriteDb, registrationKey: string): void;
+  holder(db: ReadDb, hub: string, deviceId: string): string | undefined;
 }
 
 interface PlaceKey {
@@ -50,15 +47,11 @@ export function placesOver(db: Kysely<Tables>): Places {
       .where('device_id', '=', place.device_id),
   );
   return {
-    async take(change, { hub, deviceId }, registrationKey) {
-      const place = { hub, device_id: deviceId, registration_key: registrationKey };
-      return ((await take.run(change, place)).numAffectedRows ?? 0n) > 0n;
+    take: (change, { hub, deviceId }, registrationKey) =>
+      take.run(change, { hub, device_id: deviceId, registration_key: registrationKey }) > 0,
+    leaveOthers(change, registrationKey) {
+      leaveOthers.run(change, { registration_key: registrationKey });
     },
-    async leaveOthers(change, registrationKey) {
-      await leaveOthers.run(change, { registration_key: registrationKey });
-    },
-    async holder(look, hub, deviceId) {
-      return (await holder.first(look, { hub, device_id: deviceId }))?.registration_key;
-    },
+    holder: (look, hub, deviceId) => holder.first(look, { hub, device_id: deviceId })?.registration_key,
   };
 }

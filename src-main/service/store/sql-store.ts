@@ -1,15 +1,16 @@
 /** The core's Store over kysely. */
 import { Kysely, sql } from 'kysely';
 import type { Clock } from '../../lib/base/clock.ts';
+import type { Fault } from '../../lib/base/fault.ts';
 import { systemClock } from '../../lib/base/host.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import type { Database } from '../../lib/sqlite/database.ts';
 import { faultOf } from '../../lib/sqlite/faults.ts';
 import { kyselyDialect } from '../../lib/sqlite/kysely.ts';
 import { migrate } from '../../lib/sqlite/migrate.ts';
-import { serviceFault } from '../core/faults.ts';
+import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { ChangeOutcome, PageOf, Precondition, Store, Stored } from '../core/ports.ts';
-import type { AllocationDefault, EnrollmentKind, Operation, ServiceIdentity } from '../core/records.ts';
+import type { AllocationDefault, EnrollmentKind, ServiceIdentity } from '../core/records.ts';
 import type { Access, Db } from './access.ts';
 import { caCertificatesOver } from './ca-certificates.ts';
 import { changeEnrollment } from './enrollment-changes.ts';
@@ -28,25 +29,43 @@ import type { EnrollmentRow, Tables } from './schema.ts';
 export function openSqliteStore(database: Database, clock: Clock = systemClock): Result<Store> {
   const migrated = migrate(database, [firstTables, rememberUnlinkedHubs, moreProofs, devicePlaces]);
   if (!migrated.ok) return migrated;
-  return ok(
-    sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), clock, (error) => faultOf(error, database.file)),
-  );
+  return ok(sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), database, clock));
 }
 
-type FaultReader = (error: unknown) => ReturnType<typeof faultOf>;
+/** What the file did not take. */
+class NotWritten extends Error {
+  readonly fault: Fault;
 
-function sqlStore(db: Db, clock: Clock, readFault: FaultReader): Store {
+  constructor(fault: Fault) {
+    super(fault.say);
+    this.fault = fault;
+  }
+}
+
+function sqlStore(db: Db, database: Database, clock: Clock): Store {
+  const readFault = (error: unknown): Fault | undefined =>
+    error instanceof NotWritten ? error.fault : faultOf(error, database.file);
+  // Kysely's transactions are awaited: what runs in one turn goes between them, never inside one.
+  const inTurn = async <T>(work: () => T): Promise<T> =>
+    database.inTransaction ? db.connection().execute(async () => work()) : work();
+  const refusal = (fault: Fault): Result<never, ServiceFault> =>
+    failed(serviceFault('store-failed', { reason: fault.say, cause: fault.code }));
   const guarded = async <T>(work: () => Promise<T>): Stored<T> => {
     try {
       return ok(await work());
     } catch (error) {
       const fault = readFault(error);
       if (fault === undefined) throw error;
-      return failed(serviceFault('store-failed', { reason: fault.say, cause: fault.code }));
+      return refusal(fault);
     }
   };
   const group = createGroupCommit({
-    transaction: (work) => db.transaction().execute(work),
+    transaction: async (work) =>
+      inTurn(() => {
+        const done = database.write((change) => ok(work(change)));
+        if (!done.ok) throw new NotWritten(done.fault);
+        return done.value;
+      }),
     clock,
     isStoreFault(error) {
       const fault = readFault(error);
@@ -57,6 +76,11 @@ function sqlStore(db: Db, clock: Clock, readFault: FaultReader): Store {
   const access: Access = {
     look: (work) => guarded(() => work(db)),
     change: (work) => guarded(() => db.transaction().execute(work)),
+    glance: (work) =>
+      inTurn(() => {
+        const seen = database.glance(work);
+        return seen.ok ? seen : refusal(seen.fault);
+      }),
     join: (work) => guarded(() => group.join(work)),
     db,
   };
@@ -121,7 +145,7 @@ type EnrollmentTable = Pick<
   'changeEnrollments' | 'enrollment' | 'enrollments' | 'groupsByKey' | 'groupsBySubject'
 >;
 
-function enrollmentsOver({ look, change, db: root }: Access): EnrollmentTable {
+function enrollmentsOver({ look, change, glance, db: root }: Access): EnrollmentTable {
   const byKey = query((of: { readonly kind: EnrollmentKind; readonly key: string }) =>
     root.selectFrom('enrollments').selectAll().where('kind', '=', of.kind).where('key', '=', of.key),
   );
@@ -141,8 +165,8 @@ function enrollmentsOver({ look, change, db: root }: Access): EnrollmentTable {
         return outcomes;
       }),
     enrollment: (kind, key) =>
-      look(async (db) => {
-        const row = await byKey.first(db, { kind, key });
+      glance((db) => {
+        const row = byKey.first(db, { kind, key });
         return row === undefined ? undefined : enrollmentFromRow(row);
       }),
     enrollments: (kind, { after = '', limit }) =>
@@ -166,10 +190,10 @@ function enrollmentsOver({ look, change, db: root }: Access): EnrollmentTable {
         return rows.map(enrollmentFromRow);
       }),
     groupsBySubject: (subjectHashes) =>
-      look(async (db) => {
+      glance((db) => {
         const found = new Map<string, EnrollmentRow>();
         for (const hash of subjectHashes) {
-          for (const row of (await bySubject.run(db, { hash })).rows) found.set(row.key, row);
+          for (const row of bySubject.all(db, { hash })) found.set(row.key, row);
         }
         return [...found.values()].map(enrollmentFromRow);
       }),
@@ -181,29 +205,19 @@ type OperationTable = Pick<
   'startOperations' | 'operation' | 'pendingOperations' | 'postponeOperation' | 'finishOperations' | 'purgeOperations'
 >;
 
-function operationsOver({ look, change, join, db: root }: Access): OperationTable {
+function operationsOver({ look, change, glance, join, db: root }: Access): OperationTable {
   const queries = operationQueries(root);
   return {
-    startOperations: (operations) =>
-      join(async (db) => {
-        const kept: Operation[] = [];
-        for (const operation of operations) kept.push(await queries.start(db, operation));
-        return kept;
-      }),
-    operation: (id) => look((db) => queries.byId(db, id)),
+    startOperations: (operations) => join((db) => operations.map((operation) => queries.start(db, operation))),
+    operation: (id) => glance((db) => queries.byId(db, id)),
     pendingOperations: (nowMs, limit) => look((db) => pendingOperations(db, nowMs, limit)),
     postponeOperation: (id, dueMs) =>
-      join(async (db) => {
-        await db
-          .updateTable('operations')
-          .set((row) => ({ due_ms: dueMs, attempts: row('attempts', '+', 1) }))
-          .where('id', '=', id)
-          .where('state', '=', 'assigning')
-          .execute();
+      join((db) => {
+        queries.postpone(db, id, dueMs);
       }),
     finishOperations: (finished) =>
-      join(async (db) => {
-        for (const one of finished) await queries.finish(db, one);
+      join((db) => {
+        for (const one of finished) queries.finish(db, one);
       }),
     purgeOperations: (beforeMs, limit) =>
       change(async (db) => {
@@ -221,15 +235,16 @@ function operationsOver({ look, change, join, db: root }: Access): OperationTabl
 
 type RegistrationTable = Pick<Store, 'registration' | 'registrations' | 'registrationOfDevice' | 'deleteRegistration'>;
 
-function registrationsOver({ look, change, db: root }: Access): RegistrationTable {
+function registrationsOver({ look, glance, join, db: root }: Access): RegistrationTable {
   const places = placesOver(root);
   const byKey = query((of: { readonly key: string }) =>
     root.selectFrom('registrations').selectAll().where('key', '=', of.key),
   );
+  const remove = query((of: { readonly key: string }) => root.deleteFrom('registrations').where('key', '=', of.key));
   return {
     registration: (key) =>
-      look(async (db) => {
-        const row = await byKey.first(db, { key });
+      glance((db) => {
+        const row = byKey.first(db, { key });
         return row === undefined ? undefined : registrationFromRow(row);
       }),
     registrations: ({ after = '', limit, groupKey }) =>
@@ -243,13 +258,14 @@ function registrationsOver({ look, change, db: root }: Access): RegistrationTabl
         const some = groupKey === undefined ? all : all.where('group_key', '=', groupKey);
         return pageOf((await some.execute()).map(registrationFromRow), limit);
       }),
-    registrationOfDevice: (hub, deviceId) => look((db) => places.holder(db, hub, deviceId)),
+    registrationOfDevice: (hub, deviceId) => glance((db) => places.holder(db, hub, deviceId)),
     async deleteRegistration(key, condition) {
-      const done = await change(async (db) => {
-        const row = await db.selectFrom('registrations').select('etag').where('key', '=', key).executeTakeFirst();
-        if (!isMet(condition, row)) return failed(serviceFault('etag-mismatch', { what: 'The registration' }));
-        await db.deleteFrom('registrations').where('key', '=', key).execute();
-        await places.leaveOthers(db, key);
+      const done = await join((db) => {
+        if (!isMet(condition, byKey.first(db, { key }))) {
+          return failed(serviceFault('etag-mismatch', { what: 'The registration' }));
+        }
+        remove.run(db, { key });
+        places.leaveOthers(db, key);
         return ok();
       });
       return done.ok ? done.value : done;
