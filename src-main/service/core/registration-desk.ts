@@ -1,5 +1,5 @@
 /** Where devices register, poll and look up (dps-wire 1); knows no wire. */
-import { sleep, type Clock } from '../../lib/base/clock.ts';
+import type { Clock } from '../../lib/base/clock.ts';
 import { isoTime } from '../../lib/base/host.ts';
 import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
@@ -136,13 +136,17 @@ export function createRegistrationDesk(given: RegistrationDeskParts): Registrati
 const maxHoldMs = 250;
 
 /** A poll that comes while the hub is being written waits for its end, within a bound: false when there was none. */
-async function endedSoon(parts: RegistrationDeskParts, registrationKey: string): Promise<boolean> {
+function endedSoon(parts: RegistrationDeskParts, registrationKey: string): Promise<boolean> {
   const ended = parts.ended?.(registrationKey);
-  if (ended === undefined) return false;
-  const limit = new AbortController();
-  const isEnded = await Promise.race([ended.then(() => true), sleep(parts.clock, maxHoldMs, limit.signal)]);
-  limit.abort();
-  return isEnded === true;
+  if (ended === undefined) return Promise.resolve(false);
+  return new Promise((resolve, reject) => {
+    const cancel = parts.clock.after(maxHoldMs, () => {
+      resolve(false);
+    });
+    ended.finally(cancel).then(() => {
+      resolve(true);
+    }, reject);
+  });
 }
 
 async function known(store: Store, registrationId: string): Promise<Result<Registration, ServiceFault>> {
