@@ -23,7 +23,7 @@ import { devicePlaces } from './migrations/0004-device-places.ts';
 import { operationQueries, pendingOperations } from './operations.ts';
 import { placesOver } from './places.ts';
 import { query } from './queries.ts';
-import { enrollmentFromRow, registrationFromRow } from './rows.ts';
+import { createGroupReader, enrollmentFromRow, registrationFromRow } from './rows.ts';
 import type { EnrollmentRow, Tables } from './schema.ts';
 
 export function openSqliteStore(database: Database, clock: Clock = systemClock): Result<Store> {
@@ -149,6 +149,7 @@ function enrollmentsOver({ look, change, glance, db: root }: Access): Enrollment
   const byKey = query((of: { readonly kind: EnrollmentKind; readonly key: string }) =>
     root.selectFrom('enrollments').selectAll().where('kind', '=', of.kind).where('key', '=', of.key),
   );
+  const readRow = createGroupReader();
   const bySubject = query((of: { readonly hash: string }) =>
     root
       .selectFrom('group_subjects as s')
@@ -167,7 +168,7 @@ function enrollmentsOver({ look, change, glance, db: root }: Access): Enrollment
     enrollment: (kind, key) =>
       glance((db) => {
         const row = byKey.first(db, { kind, key });
-        return row === undefined ? undefined : enrollmentFromRow(row);
+        return row === undefined ? undefined : readRow(row);
       }),
     enrollments: (kind, { after = '', limit }) =>
       look(async (db) => {
@@ -195,7 +196,7 @@ function enrollmentsOver({ look, change, glance, db: root }: Access): Enrollment
         for (const hash of subjectHashes) {
           for (const row of bySubject.all(db, { hash })) found.set(row.key, row);
         }
-        return [...found.values()].map(enrollmentFromRow);
+        return [...found.values()].map(readRow);
       }),
   };
 }
