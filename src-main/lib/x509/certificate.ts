@@ -1,5 +1,5 @@
 /** One X.509 certificate, read: the facts by which it is judged (RFC 5280 section 4). */
-import { createHash } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { toHex } from '../base/bytes.ts';
 import { isoTime } from '../base/host.ts';
 import { failed, ok } from '../base/result.ts';
@@ -18,7 +18,7 @@ import {
 } from './peculiar.ts';
 import { publicKeyFacts } from './public-key.ts';
 import type { PublicKeyFacts } from './public-key.ts';
-import { algorithmOid } from './signature.ts';
+import { algorithmOid, verifyKeyOf } from './signature.ts';
 import type { Signed } from './signature.ts';
 import type { CertificateDer, CertificateInfo } from './types.ts';
 
@@ -42,6 +42,8 @@ export interface Certificate {
   /** DER SubjectPublicKeyInfo, with what it says. */
   readonly publicKey: Uint8Array;
   readonly keyFacts: PublicKeyFacts;
+  /** The public key as one that checks signatures, read when it first does: an issuer checks those of a whole line. */
+  readonly verifyKey: () => KeyObject;
   readonly isAuthority: boolean;
   readonly pathLength: number | undefined;
   /** KeyUsage bits as in `KeyUsageFlags`; undefined when the extension is absent. */
@@ -79,7 +81,8 @@ function parsed(bytes: CertificateDer): Certificate | undefined {
   const keyFacts = publicKeyFacts(spki.raw);
   // RFC 5280 4.1.1.2: both algorithm identifiers must be the same.
   if (keyFacts === undefined || algorithmOid(members[base + 1]) !== signed.algorithmOid) return undefined;
-  const common = { der: bytes, subjectDer: subject.raw, issuerDer: issuer.raw, publicKey: spki.raw, keyFacts, signed };
+  const names = { subjectDer: subject.raw, issuerDer: issuer.raw };
+  const common = { der: bytes, ...names, publicKey: spki.raw, keyFacts, verifyKey: readOnce(spki.raw), signed };
   // A key of a rare kind may be broken in ways that its facts do not tell.
   const ordinary = keyFacts.isStrong ? ordinaryFields(members) : undefined;
   if (ordinary !== undefined) return withNames({ ...common, ...ordinary });
@@ -94,6 +97,11 @@ function parsed(bytes: CertificateDer): Certificate | undefined {
     notAfterMs: x509.notAfter.getTime(),
     ...extensionsOf(x509),
   };
+}
+
+function readOnce(spki: Uint8Array): () => KeyObject {
+  let key: KeyObject | undefined;
+  return () => (key ??= verifyKeyOf(spki));
 }
 
 /** Names as text are for people: made when somebody looks. */

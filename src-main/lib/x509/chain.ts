@@ -172,7 +172,7 @@ function judgeIssuer(issuer: Certificate, path: readonly Certificate[], search: 
   }
   search.checksLeft -= 1;
   if (search.checksLeft < 0) return failed(x509Fault('chain-too-many', { limit: maxSignatureChecks }));
-  return signatureHolds(subject.signed, issuer.publicKey)
+  return signatureHolds(subject.signed, issuer.publicKey, issuer.verifyKey)
     ? ok()
     : failed(x509Fault('chain-signature-wrong', { name: subject.subject }));
 }

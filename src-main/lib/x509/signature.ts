@@ -1,5 +1,5 @@
 /** Signature algorithms of certificates and requests: which are strong enough, and whether a signature holds. */
-import { createPublicKey, verify } from 'node:crypto';
+import { createPublicKey, verify, type KeyObject } from 'node:crypto';
 import { der, derOid, membersOf, readOid, tag } from './der.ts';
 import type { Der } from './der.ts';
 import type { KeyAlgorithm } from './types.ts';
@@ -42,12 +42,17 @@ export function isStrongSignature(oid: string): boolean {
   return hashes.has(oid);
 }
 
+/** For `signatureHolds`, by whoever has one key check many. Throws on what is no key. */
+export function verifyKeyOf(spki: Uint8Array): KeyObject {
+  return createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+}
+
 /** False for a wrong signature, an algorithm not known here, or a key that does not fit it. */
-export function signatureHolds(item: Signed, spki: Uint8Array): boolean {
+export function signatureHolds(item: Signed, spki: Uint8Array, readKey = () => verifyKeyOf(spki)): boolean {
   const hash = hashes.get(item.algorithmOid);
   if (hash === undefined) return false;
   try {
-    const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+    const key = readKey();
     const wanted = item.algorithmOid.startsWith('1.2.840.10045.') ? 'ec' : 'rsa';
     return key.asymmetricKeyType === wanted && verify(hash, item.signed, key, item.signature);
   } catch {
