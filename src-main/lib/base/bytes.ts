@@ -2,7 +2,10 @@
 
 const hexDigits = '0123456789abcdef';
 const base64Digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const base64Values = new Map(Array.from(base64Digits, (digit, value) => [digit, value]));
+const base64Values = new Uint8Array(256).fill(255);
+for (let value = 0; value < 64; value += 1) base64Values[base64Digits.charCodeAt(value)] = value;
+// Every two digits, by their 12 bits.
+const base64Pairs = Array.from({ length: 4_096 }, (_, bits) => `${base64Digits[bits >> 6]}${base64Digits[bits & 63]}`);
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -35,15 +38,24 @@ export function fromHex(text: string): Uint8Array<ArrayBuffer> | undefined {
 /** RFC 4648 section 4, with padding. */
 export function toBase64(bytes: Uint8Array): string {
   let text = '';
-  for (let at = 0; at < bytes.length; at += 3) {
-    const [a = 0, b = 0, c = 0] = bytes.subarray(at, at + 3);
-    const group = (a << 16) | (b << 8) | c;
-    const have = Math.min(3, bytes.length - at);
-    for (let digit = 0; digit < 4; digit += 1) {
-      text += digit <= have ? base64Digits.charAt((group >> (18 - 6 * digit)) & 63) : '=';
-    }
+  const whole = bytes.length - (bytes.length % 3);
+  for (let at = 0; at < whole; at += 3) {
+    const group = (byteAt(bytes, at) << 16) | (byteAt(bytes, at + 1) << 8) | byteAt(bytes, at + 2);
+    text += pairOf(group >> 12) + pairOf(group & 4_095);
   }
-  return text;
+  if (whole === bytes.length) return text;
+  const last = (byteAt(bytes, whole) << 16) | (byteAt(bytes, whole + 1) << 8);
+  const isTwo = bytes.length - whole === 2;
+  return `${text}${pairOf(last >> 12)}${isTwo ? base64Digits.charAt((last >> 6) & 63) : '='}=`;
+}
+
+/** Zero past the end. */
+function byteAt(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0;
+}
+
+function pairOf(bits: number): string {
+  return base64Pairs[bits] ?? '';
 }
 
 /** RFC 4648 section 4, strict: padded, no white space, no stray bits. Undefined when it is anything else. */
@@ -54,9 +66,9 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
   let bits = 0;
   let held = 0;
   let at = 0;
-  for (const digit of digits) {
-    const value = base64Values.get(digit);
-    if (value === undefined) return undefined;
+  for (let digit = 0; digit < digits.length; digit += 1) {
+    const value = base64Values[digits.charCodeAt(digit)] ?? 255;
+    if (value === 255) return undefined;
     held = ((held << 6) | value) & 0xffff;
     bits += 6;
     if (bits >= 8) {
@@ -66,7 +78,7 @@ export function fromBase64(text: string): Uint8Array<ArrayBuffer> | undefined {
     }
   }
   const strayBits = held & ((1 << bits) - 1);
-  return strayBits === 0 && toBase64(bytes) === text ? bytes : undefined;
+  return strayBits === 0 ? bytes : undefined;
 }
 
 export function utf8(text: string): Uint8Array<ArrayBuffer> {

@@ -147,10 +147,11 @@ export function hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
   const padded = key.length > blockBytes ? sha256(key) : key;
   const inner = new Uint8Array(blockBytes + message.length).fill(0x36, 0, blockBytes);
   const outer = new Uint8Array(blockBytes + digestBytes).fill(0x5c, 0, blockBytes);
-  padded.forEach((byte, at) => {
+  for (let at = 0; at < padded.length; at += 1) {
+    const byte = padded[at] ?? 0;
     inner[at] = byte ^ 0x36;
     outer[at] = byte ^ 0x5c;
-  });
+  }
   inner.set(message, blockBytes);
   outer.set(sha256(inner), blockBytes);
   return new Uint8Array(sha256(outer));

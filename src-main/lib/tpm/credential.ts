@@ -2,12 +2,12 @@
  * What a service sends to a TPM so that only that TPM can use it: a protected credential (Part 1, clause 24), a key
  * duplicated to its storage key (Part 1, clause 23.3), and DPS's activation blob of both (dps-wire sections 4.4, 4.5).
  */
-import { constants, createHash, createPublicKey, publicEncrypt } from 'node:crypto';
+import { constants, createPublicKey, publicEncrypt } from 'node:crypto';
 import { ByteReader, concatBytes, uint16, utf8 } from '../base/bytes.ts';
 import { ok, type Result } from '../base/result.ts';
 import { alg } from './constants.ts';
 import { tpmFailed } from './faults.ts';
-import { encryptCfb, hmacSha256, kdfa } from './protection.ts';
+import { encryptCfb, hmacSha256, kdfa, sha256 } from './protection.ts';
 import { encodePublic, objectName } from './public-area.ts';
 import { decodeStorageKey } from './templates.ts';
 import { readSizedWhole, sized } from './wire.ts';
@@ -155,12 +155,6 @@ export function wrapDuplicate(input: Omit<DuplicateInput, 'srk'>) {
   const integrityKey = kdfa({ key: input.seed, label: 'INTEGRITY', bits: 256 });
   const integrity = hmacSha256(integrityKey, outer, name);
   return ok({ publicArea, name, inner, duplicate: sized(sized(integrity), outer) });
-}
-
-function sha256(...parts: readonly Uint8Array[]): Uint8Array {
-  return createHash('sha256')
-    .update(concatBytes(...parts))
-    .digest();
 }
 
 // ---- activation blob

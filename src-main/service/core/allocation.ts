@@ -1,5 +1,5 @@
 /** Picks a hub (dps-wire 8.2). A pure function: the same question always has the same answer. */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { AllocationDefault, Enrollment, LinkedHub } from './records.ts';
 
 export interface AllocationQuestion {
@@ -44,6 +44,6 @@ function heaviest(hubs: readonly LinkedHub[], registrationKey: string): string |
 
 /** Uniform in (0, 1): 48 bits of a hash. */
 function drawOf(registrationKey: string, hostName: string): number {
-  const digest = createHash('sha256').update(`${registrationKey}\n${hostName}`).digest();
+  const digest = hash('sha256', `${registrationKey}\n${hostName}`, 'buffer');
   return (digest.readUIntBE(0, 6) + 0.5) / 2 ** 48;
 }

@@ -1,5 +1,5 @@
 /** The attestation of an enrollment, from the wire to ours and back (dps-wire 7.2). */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { fromBase64 } from '../../lib/base/bytes.ts';
 import { failed, must, ok, type Result } from '../../lib/base/result.ts';
 import type { AttestationMechanism } from '../../lib/dps/wire.ts';
@@ -113,7 +113,7 @@ export function weaknessOf(certificate: Certificate): string | undefined {
 
 /** SHA-256 in lower-case hexadecimal: how certificates are compared here. */
 export function thumbprintOf(der: Uint8Array): string {
-  return createHash('sha256').update(der).digest('hex');
+  return hash('sha256', der);
 }
 
 export function heldCertificates(attestation: Attestation): readonly HeldCertificate[] {

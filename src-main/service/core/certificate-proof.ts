@@ -1,5 +1,5 @@
 /** A device proves itself by its certificate, whose key TLS has proven (dps-wire 5). */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Clock } from '../../lib/base/clock.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
 import type { CertificateReader } from '../../lib/x509/certificate-reader.ts';
@@ -117,7 +117,7 @@ function namesAbove(parts: CertificateProofParts, leaf: Certificate, claim: Devi
 
 /** How the store finds groups by the name of a certificate. */
 export function subjectHash(nameDer: Uint8Array): string {
-  return createHash('sha256').update(nameDer).digest('hex');
+  return hash('sha256', nameDer);
 }
 
 /**

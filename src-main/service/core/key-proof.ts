@@ -2,8 +2,8 @@
  * A device proves that it holds a symmetric key (dps-wire 1.7 and 6). Every wrong token costs the same work, whether its
  * id is enrolled, disabled or unknown: how long a refusal takes tells nothing.
  */
-import { createHash } from 'node:crypto';
-import { fromBase64, toBase64, toHex, utf8 } from '../../lib/base/bytes.ts';
+import { hash } from 'node:crypto';
+import { fromBase64, toBase64, utf8 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
 import { hmacSha256, isExpired, isSignedBy, sasSkewS, type SasToken } from '../../lib/dps/sas.ts';
@@ -101,7 +101,7 @@ function keysOf(attestation: Attestation): readonly Uint8Array[] {
 }
 
 function keyIdOf(key: Uint8Array): string {
-  return toHex(createHash('sha256').update(key).digest());
+  return hash('sha256', key);
 }
 
 /** A poll: signed by the very key that the registration was signed by; the enrollment still holds it. */
@@ -110,7 +110,9 @@ export function isSignedByKeyId(
   enrollment: Enrollment,
   proof: { readonly keyId: string; readonly signedId: string },
 ): boolean {
-  const own = keysOf(enrollment.attestation);
-  const keys = enrollment.kind === 'group' ? own.map((key) => derivedKey(key, proof.signedId)) : own;
-  return keys.some((key) => keyIdOf(key) === proof.keyId && isSignedBy(token, key));
+  const isGroup = enrollment.kind === 'group';
+  return keysOf(enrollment.attestation).some((own) => {
+    const key = isGroup ? derivedKey(own, proof.signedId) : own;
+    return keyIdOf(key) === proof.keyId && isSignedBy(token, key);
+  });
 }

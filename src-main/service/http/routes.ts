@@ -15,13 +15,19 @@ export type Handler = (routed: RoutedRequest) => Promise<WebReply>;
 export interface Route {
   readonly method: string;
   readonly path: RegExp;
+  /** How many: most routes are told apart by it, before their paths are looked at. */
+  readonly segments: number;
   readonly handle: Handler;
 }
 
 /** `*` in a template is one segment. */
 export function route(method: string, template: string, handle: Handler): Route {
   const pattern = template.replaceAll('*', '([^/]+)');
-  return { method, path: new RegExp(`^${pattern}$`, 'i'), handle };
+  return { method, path: new RegExp(`^${pattern}$`, 'i'), segments: segmentsOf(template), handle };
+}
+
+function segmentsOf(path: string): number {
+  return path.split('/').length;
 }
 
 export type Found =
@@ -31,8 +37,10 @@ export type Found =
 
 export function findRoute(routes: readonly Route[], request: WebRequest): Found {
   const path = withoutSlashesAtEnd(request.path);
+  const segments = segmentsOf(path);
   let isKnown = false;
   for (const candidate of routes) {
+    if (candidate.segments !== segments) continue;
     const match = candidate.path.exec(path);
     if (match === null) continue;
     if (candidate.method !== request.method) {
