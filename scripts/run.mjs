@@ -1,6 +1,7 @@
 // The entry of every npm script: brings what the verb needs, then starts it on the locked Node and becomes invisible:
 // signals are passed on, the exit code is kept.
 import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { ensureBuild } from './setup/build.mjs';
 import { setUp } from './setup/index.mjs';
@@ -38,9 +39,22 @@ function nodeEnvironment() {
 
 const asksForHelp = () => args.includes('--help') || args.includes('-h');
 
+// Before anything else is looked at: whoever mistypes --headless shall not hear of displays.
+function refuseUnknown() {
+  const pages = ['src-main/cli/start.ts', 'src-main/station/usage.ts'].map((file) =>
+    readFileSync(join(root, file), 'utf8'),
+  );
+  const known = new Set(pages.join('\n').match(/--[a-z][a-z0-9-]*/g));
+  const options = args.filter((word) => word.startsWith('--')).map((word) => word.split('=', 1)[0]);
+  const unknown = options.find((option) => !known.has(option));
+  if (unknown === undefined) return;
+  throw new Refused(`There is no option ${unknown}.\nSee them with:  npm start -- --help`);
+}
+
 async function openWindow() {
+  refuseUnknown();
   if (process.platform === 'linux' && !process.env.DISPLAY && !process.env.WAYLAND_DISPLAY) {
-    throw new NoDisplay(
+    throw new Refused(
       'There is no display here (DISPLAY and WAYLAND_DISPLAY are not set), so no window can be opened.\n' +
         'The same work without a window:  npm start -- --headless',
     );
@@ -69,7 +83,7 @@ function windowEnvironment(electron) {
   };
 }
 
-class NoDisplay extends Error {}
+class Refused extends Error {}
 
 function follow({ command, args: words, env }) {
   const child = spawn(command, words, { stdio: 'inherit', env });
@@ -107,7 +121,7 @@ try {
   if (prepare === undefined) throw new SetupStop(`usage: npm run ${Object.keys(verbs).join(' | ')}`);
   follow(await prepare());
 } catch (error) {
-  if (!(error instanceof SetupStop) && !(error instanceof NoDisplay)) throw error;
+  if (!(error instanceof SetupStop) && !(error instanceof Refused)) throw error;
   say(error.message);
-  process.exitCode = error instanceof NoDisplay ? 2 : 3;
+  process.exitCode = error instanceof Refused ? 2 : 3;
 }

@@ -3,7 +3,7 @@ import { faultMaker } from '../lib/base/fault.ts';
 
 export const agentFault = faultMaker({
   'agent-option-missing': { say: 'The agent needs --{option}.', hint: 'Give it: {example}.' },
-  'agent-option-unknown': { say: 'The agent does not understand: {reason}', hint: 'See the README for its options.' },
+  'agent-option-unknown': { say: '{reason}', hint: 'See: benchline agent --help' },
   'agent-option-wrong': { say: '--{option} cannot be {value}.', hint: 'It must be {wanted}.' },
   'agent-file-unreadable': { say: 'The file given by --{option} cannot be read ({reason}).', hint: 'Check its path.' },
   'agent-port-unusable': { say: 'The port {port} cannot be used ({reason}).', hint: 'Choose another --port.' },

@@ -1,8 +1,10 @@
 /** The agent program: one unit until it is told to stop. */
 import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
 import { jsonLog } from '../lib/base/log.ts';
+import { ok } from '../lib/base/result.ts';
 import { clearReadyFile } from '../lib/process/program.ts';
 import { writeReadyFile } from '../lib/process/ready-file.ts';
+import { sayWhyNotStarted } from '../lib/process/start-refusal.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { startAgent } from './agent.ts';
 import { parseAgentOptions } from './options.ts';
@@ -20,8 +22,7 @@ async function main(): Promise<number> {
   ).with({ program: 'agent' });
   const options = parseAgentOptions(process.argv.slice(2));
   if (!options.ok) {
-    const { code, say, hint } = options.fault;
-    log.error('agent-not-started', { code, say, hint });
+    sayWhyNotStarted(options.fault);
     return 2;
   }
   const { serialNumber, readyFile } = options.value;
@@ -29,13 +30,17 @@ async function main(): Promise<number> {
   const powerCut = (): void => void process.kill(process.pid, 'SIGKILL');
   const agent = await startAgent(options.value, { clock: systemClock, random: systemRandom, log: unitLog, powerCut });
   if (!agent.ok) {
-    const { code, say, hint } = agent.fault;
-    unitLog.error('agent-not-started', { code, say, hint });
+    sayWhyNotStarted(agent.fault);
     return 1;
   }
   const { portName, portLost } = agent.value;
   const ready = { port: portName, serialNumber, pid: process.pid };
-  if (readyFile !== undefined) await writeReadyFile(readyFile, ready);
+  const told = readyFile === undefined ? ok() : await writeReadyFile(readyFile, ready);
+  if (!told.ok) {
+    await agent.value.stop();
+    sayWhyNotStarted(told.fault);
+    return 1;
+  }
   unitLog.info('agent-ready', ready);
   // Whoever started us starts us again; without its port a unit is of no use at the bench.
   const lost = await Promise.race([whenStopped(stop), portLost]);

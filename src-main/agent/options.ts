@@ -1,6 +1,7 @@
 /** The agent's command line. */
 import { parseArgs } from 'node:util';
 import { failed, ok } from '../lib/base/result.ts';
+import { optionReason } from '../lib/process/start-refusal.ts';
 import type { Result } from '../lib/base/result.ts';
 import { attestationKinds } from '../lib/link/types.ts';
 import type { AttestationKind } from '../lib/link/types.ts';
@@ -87,8 +88,7 @@ function readWords(args: readonly string[]) {
   try {
     return ok(parseArgs({ args: [...args], options: words, strict: true }).values);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'an argument';
-    return failed(agentFault('agent-option-unknown', { reason }));
+    return failed(agentFault('agent-option-unknown', { reason: optionReason(error) }));
   }
 }
 

@@ -2,6 +2,7 @@
 import { isIP } from 'node:net';
 import { parseArgs } from 'node:util';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { optionReason } from '../lib/process/start-refusal.ts';
 import { cliFault } from './verb.ts';
 
 export interface ParsedOptions<Name extends string> {
@@ -36,16 +37,8 @@ export function parseOptions<Name extends string>(
       words: positionals,
     });
   } catch (error) {
-    return failed(cliFault('option-unknown', { reason: plainReason(error) }));
+    return failed(cliFault('option-unknown', { reason: optionReason(error) }));
   }
-}
-
-/** Node says it in a sentence for programmers that begins with the option. */
-function plainReason(error: unknown): string {
-  const message = error instanceof Error ? error.message : '';
-  const option = /'(?:-\w, )?(--?[^\s'<=]+)/.exec(message)?.[1] ?? 'an argument';
-  if (message.startsWith('Unknown option')) return `There is no option ${option}.`;
-  return message.includes('does not take') ? `${option} takes no value.` : `${option} needs a value.`;
 }
 
 /** `tpm, x509 or mixed` */

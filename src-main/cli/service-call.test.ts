@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { serviceCalls } from './service-calls.ts';
 import { serviceVerb } from './service.ts';
 
 let folder = '';
@@ -53,6 +54,23 @@ describe('what is asked of a service', () => {
   ])('is told apart before a service is reached: %s', async (asked, said) => {
     const [, last] = await toldOf(asked);
     expect(last).toBe(said);
+  });
+
+  it.each(Object.keys(serviceCalls))('%s has a page of its own with all that it takes', async (word) => {
+    const page: string[] = [];
+    const keep = (text: unknown): void => void page.push(String(text));
+    const code = await serviceVerb.run([word, '--help'], { say: keep, warn: keep, json: keep });
+    const call = serviceCalls[word];
+    const actions = call !== undefined && 'actions' in call ? Object.values(call.actions) : [call];
+    const [usage = '', , about, ...rest] = page.join('\n').split('\n');
+    expect(code).toBe(0);
+    expect(usage).toMatch(new RegExp(`^benchline service ${word}\\b`));
+    expect(about).toMatch(/\.$/);
+    for (const option of actions.flatMap((action) => [...(action?.options ?? []), ...(action?.flags ?? [])])) {
+      expect(usage + rest.join('\n')).toContain(`--${option}`);
+      expect(rest.filter((line) => line.startsWith(`  --${option} `))).toHaveLength(1);
+    }
+    expect(rest.join('\n')).toContain('--data DIR');
   });
 
   it('finds no running service by the ready file that a killed one left', async () => {

@@ -10,6 +10,7 @@ import { enrollCall, enrollGroupCall, unenrollCall } from './service-enroll-call
 import { hubCall } from './service-hub-call.ts';
 import { deviceKeyCall } from './service-keys.ts';
 import { signerCall } from './service-signers.ts';
+import { disableCall, enableCall } from './service-switches.ts';
 import { connectionStringIn } from './service-target.ts';
 import { cliFault } from './verb.ts';
 
@@ -25,6 +26,8 @@ export const serviceCalls: Readonly<Record<string, ServiceCall>> = {
   enroll: enrollCall,
   'enroll-group': enrollGroupCall,
   unenroll: unenrollCall,
+  disable: disableCall,
+  enable: enableCall,
   'device-key': deviceKeyCall,
   ca: caCall,
   signer: signerCall,
@@ -90,11 +93,16 @@ async function listEnrollments({ target }: CallRequest): Promise<Result<CallAnsw
   const enrollments = await everything((page) => target.service.enrollments.query(page));
   if (!enrollments.ok) return enrollments;
   const rows = [
-    ...groups.value.map((group) => ['group', group.enrollmentGroupId, group.attestation.type]),
-    ...enrollments.value.map((each) => ['individual', each.registrationId, each.attestation.type]),
+    ...groups.value.map((group) => ['group', group.enrollmentGroupId, group.attestation.type, statusOf(group)]),
+    ...enrollments.value.map((each) => ['individual', each.registrationId, each.attestation.type, statusOf(each)]),
   ];
   const json = { enrollmentGroups: groups.value, enrollments: enrollments.value };
   return ok({ json, lines: table(rows, 'Nothing is enrolled.') });
+}
+
+/** What lets nobody in is seen; the usual is not said. */
+function statusOf({ provisioningStatus }: { readonly provisioningStatus?: string | null | undefined }): string {
+  return provisioningStatus === 'disabled' ? 'disabled' : '';
 }
 
 async function listRegistrations({ target }: CallRequest): Promise<Result<CallAnswer>> {

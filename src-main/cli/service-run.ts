@@ -73,18 +73,21 @@ export async function runService(options: ServiceRunOptions, output: Output): Pr
   const parts: ProgramParts = { clock: systemClock, random: systemRandom, log: logTo(output) };
   const running: SupervisedProgram[] = [];
   const started = await startBoth(options, place, { parts, running, stop });
+  let fault = started.ok ? undefined : started.fault;
   if (started.ok) {
-    await writeReadyFile(options.readyFile, started.value);
-    output.say(summaryOf(started.value, options));
-    await whenStopped(stop);
+    const told = await writeReadyFile(options.readyFile, started.value);
+    fault = told.ok ? undefined : told.fault;
+    if (told.ok) {
+      output.say(summaryOf(started.value, options));
+      await whenStopped(stop);
+    }
     await removeReadyFile(options.readyFile, started.value);
   }
   // the service first: what it has in hand it finishes with its hubs
   for (const program of running.reverse()) await program.stop();
   place.release();
   claim.release();
-  if (started.ok || stop.aborted) return exitCodes.done;
-  return failWith(started.fault, output);
+  return fault === undefined || stop.aborted ? exitCodes.done : failWith(fault, output);
 }
 
 interface Prepared {
@@ -209,7 +212,13 @@ function startOne<Ready>(scope: StartScope, request: StartRequest<Ready>): Promi
   });
   scope.running.push(supervised);
   const wait = { program, file: readyFile, limitMs: readyLimitMs, clock: scope.parts.clock };
-  return awaitReadyFile({ ...wait, parse: request.parse, ended, signal: scope.stop });
+  return awaitReadyFile({
+    ...wait,
+    parse: request.parse,
+    ended,
+    reason: () => supervised.reason(),
+    signal: scope.stop,
+  });
 }
 
 function logTo(output: Output): Log {

@@ -8,6 +8,7 @@ import { serviceCalls } from './service-calls.ts';
 import { callOptions, everyCallFlags, ownFlags, type CallOption } from './service-options.ts';
 import { defaultAddress, type Ports } from './service-place.ts';
 import { runService, type ServiceRunOptions } from './service-run.ts';
+import { pageOf } from './service-pages.ts';
 import { openTarget, plainSecretsIn, readyFileIn, targetOptions } from './service-target.ts';
 import { cliFault, exitCodes, failWith, type Output, type Verb } from './verb.ts';
 
@@ -40,6 +41,8 @@ const usage = [
   '',
   'benchline service WORD ... (--data DIR | --ready-file FILE | --connection-string-file FILE --ca FILE) [--json]',
   ...Object.values(serviceCalls).map((call) => `  ${call.usage}`),
+  '',
+  'benchline service WORD --help says more of it.',
 ].join('\n');
 
 export const serviceVerb: Verb = {
@@ -47,11 +50,12 @@ export const serviceVerb: Verb = {
   summary: 'the provisioning service with its virtual hubs; and what can be asked of it',
   usage,
   async run(args, output) {
+    const [word, ...rest] = args;
     if (args.includes('--help')) {
-      output.say(usage);
+      const call = word !== undefined && Object.hasOwn(serviceCalls, word) ? serviceCalls[word] : undefined;
+      output.say(word === undefined || call === undefined ? usage : pageOf(word, call));
       return exitCodes.done;
     }
-    const [word, ...rest] = args;
     if (word === undefined || word.startsWith('-')) return start(args, output);
     return ask(word, rest, output);
   },

@@ -9,6 +9,7 @@ import { formatConnectionString } from '../lib/dps/connection-string.ts';
 import type { Listener } from '../lib/listen/tls-server.ts';
 import { clearReadyFile } from '../lib/process/program.ts';
 import { writeReadyFile } from '../lib/process/ready-file.ts';
+import { sayWhyNotStarted } from '../lib/process/start-refusal.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { loadOrCreateTlsAuthority } from '../lib/x509/tls-authority.ts';
 import { policyName } from './access.ts';
@@ -115,18 +116,22 @@ async function main(): Promise<number> {
   ).with({ program: 'hub' });
   const options = parseHubOptions(process.argv.slice(2));
   if (!options.ok) {
-    log.error('hub-not-started', { ...options.fault.detail, code: options.fault.code, say: options.fault.say });
+    sayWhyNotStarted(options.fault);
     return 2;
   }
   const { readyFile } = options.value;
   await clearReadyFile(readyFile);
   const running = await start(options.value, log);
   if (!running.ok) {
-    const { code, say, hint } = running.fault;
-    log.error('hub-not-started', { code, say, hint });
+    sayWhyNotStarted(running.fault);
     return 1;
   }
-  await writeReadyFile(readyFile, running.value.ready);
+  const told = await writeReadyFile(readyFile, running.value.ready);
+  if (!told.ok) {
+    await running.value.close();
+    sayWhyNotStarted(told.fault);
+    return 1;
+  }
   log.info('hub-ready', { hubs: running.value.ready.length });
   await whenStopped(stop);
   await clearReadyFile(readyFile);

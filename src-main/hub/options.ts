@@ -3,12 +3,13 @@ import { isIPv4 } from 'node:net';
 import { parseArgs } from 'node:util';
 import { faultMaker } from '../lib/base/fault.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { optionReason } from '../lib/process/start-refusal.ts';
 import { faultWishOfText, type FaultWish } from './fault-switch.ts';
 import { tlsKeyKinds, type TlsKeyKind } from '../lib/x509/tls-authority.ts';
 
 const hubOptionFault = faultMaker({
   'hub-option-missing': { say: 'The hub program needs --{option}.', hint: 'Start it by: benchline service' },
-  'hub-option-unknown': { say: 'The hub program does not understand: {reason}', hint: 'Leave it out.' },
+  'hub-option-unknown': { say: '{reason}', hint: 'See: benchline hub --help' },
   'hub-option-wrong': { say: '--{option} cannot be {value}.', hint: 'It must be {wanted}.' },
 });
 
@@ -61,8 +62,7 @@ export function parseHubOptions(args: readonly string[]): Result<HubOptions> {
     const options = Object.fromEntries(strings.map((name) => [name, { type: 'string' as const }]));
     given = { ...usual, ...(parseArgs({ args: [...args], options, strict: true }).values as Given) };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'an argument';
-    return failed(hubOptionFault('hub-option-unknown', { reason }));
+    return failed(hubOptionFault('hub-option-unknown', { reason: optionReason(error) }));
   }
   const needed = neededOf(given);
   if (!needed.ok) return needed;

@@ -3,6 +3,7 @@ import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
 import { jsonLog } from '../lib/base/log.ts';
 import { clearReadyFile } from '../lib/process/program.ts';
 import { writeReadyFile } from '../lib/process/ready-file.ts';
+import { sayWhyNotStarted } from '../lib/process/start-refusal.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { parseServiceOptions } from './options.ts';
 import { startService } from './service.ts';
@@ -17,19 +18,22 @@ async function main(): Promise<number> {
   ).with({ program: 'service' });
   const options = parseServiceOptions(process.argv.slice(2));
   if (!options.ok) {
-    const { code, say, hint } = options.fault;
-    log.error('service-not-started', { code, say, hint });
+    sayWhyNotStarted(options.fault);
     return 2;
   }
   const { readyFile } = options.value;
   await clearReadyFile(readyFile);
   const running = await startService(options.value, { clock: systemClock, random: systemRandom, log });
   if (!running.ok) {
-    const { code, say, hint } = running.fault;
-    log.error('service-not-started', { code, say, hint });
+    sayWhyNotStarted(running.fault);
     return 1;
   }
-  await writeReadyFile(readyFile, running.value.ready);
+  const told = await writeReadyFile(readyFile, running.value.ready);
+  if (!told.ok) {
+    await running.value.close();
+    sayWhyNotStarted(told.fault);
+    return 1;
+  }
   log.info('service-ready', { host: running.value.ready.deviceHost, https: running.value.ready.ports.https });
   await whenStopped(stop);
   await clearReadyFile(readyFile);

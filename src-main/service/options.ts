@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { faultMaker } from '../lib/base/fault.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { optionReason } from '../lib/process/start-refusal.ts';
 import { tlsKeyKinds, type TlsKeyKind } from '../lib/x509/tls-authority.ts';
 
 const serviceOptionFault = faultMaker({
   'service-option-missing': { say: 'The service program needs --{option}.', hint: 'Start it by: benchline service' },
-  'service-option-unknown': { say: 'The service program does not understand: {reason}', hint: 'Leave it out.' },
+  'service-option-unknown': { say: '{reason}', hint: 'See: benchline service --help' },
   'service-option-wrong': { say: '--{option} cannot be {value}.', hint: 'It must be {wanted}.' },
 });
 
@@ -88,8 +89,7 @@ function givenOptions(args: readonly string[]): Result<Given> {
     const options = { ...single, 'link-hub': { type: 'string' as const, multiple: true } };
     return ok(parseArgs({ args: [...args], options, strict: true }).values as Given);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : 'an argument';
-    return failed(serviceOptionFault('service-option-unknown', { reason }));
+    return failed(serviceOptionFault('service-option-unknown', { reason: optionReason(error) }));
   }
 }
 

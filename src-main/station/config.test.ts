@@ -1,10 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { must } from '../lib/base/result.ts';
-import { parseStationArgs } from './config.ts';
+import { parseStationArgs, stationOptions } from './config.ts';
+import { stationUsage } from './usage.ts';
 
 const service = ['--connection-string', 'HostName=dps.test;SharedAccessKeyName=owner;SharedAccessKey=AAAA'];
 
 describe('the configuration of a station', () => {
+  it('has every option on its page, which npm start goes by as well', () => {
+    const refused = (option: string) => {
+      const parsed = parseStationArgs(['--data', 'd', option, 'x']);
+      return !parsed.ok && parsed.fault.code === 'option-unknown';
+    };
+    const named = new Set(stationUsage.match(/--[a-z][a-z-]*/g));
+    expect([...named].filter(refused)).toEqual([]);
+    expect(stationOptions.filter((option) => !named.has(`--${option}`))).toEqual([]);
+  });
+
   it('takes a device server by its host and port', () => {
     const { slot } = must(parseStationArgs(['--data', 'd', '--slot', '1=tcp:[::1]:4001', '--slot', '2=serial:p']));
     expect(slot).toEqual([

@@ -6,8 +6,10 @@ import { z } from 'zod';
 import { faultMaker } from '../lib/base/fault.ts';
 import { parseHostPort } from '../lib/base/host-port.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
+import { optionReason } from '../lib/process/start-refusal.ts';
 
 const configFault = faultMaker({
+  'option-unknown': { say: '{reason}', hint: 'See `benchline station --help`.' },
   'option-wrong': { say: 'The option {option} is not right: {reason}.', hint: 'See `benchline station --help`.' },
 });
 
@@ -79,12 +81,14 @@ const Config = z
   });
 export type StationConfig = z.output<typeof Config>;
 
+export const stationOptions: readonly string[] = Object.keys(Config.shape);
+
 /** The command line of `benchline station`. */
 export function parseStationArgs(args: readonly string[]): Result<StationConfig> {
   const text = { type: 'string' } as const;
   const many = { type: 'string', multiple: true } as const;
   const options = {
-    ...Object.fromEntries(Object.keys(Config.shape).map((name) => [name, text])),
+    ...Object.fromEntries(stationOptions.map((name) => [name, text])),
     slot: many,
     'hub-connection-string': many,
   };
@@ -96,8 +100,7 @@ export function parseStationArgs(args: readonly string[]): Result<StationConfig>
     const option = `--${String(issue?.path[0] ?? '')}`;
     return failed(configFault('option-wrong', { option, reason: issue?.message ?? 'it cannot be read' }));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return failed(configFault('option-wrong', { option: 'given', reason }));
+    return failed(configFault('option-unknown', { reason: optionReason(error) }));
   }
 }
 

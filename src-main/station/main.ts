@@ -1,8 +1,10 @@
 /** The station program: under the desktop shell, under `benchline start`, or alone. */
 import { fileURLToPath } from 'node:url';
 import packageFile from '../../package.json' with { type: 'json' };
+import type { Fault } from '../lib/base/fault.ts';
 import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
 import { type Log, jsonLog } from '../lib/base/log.ts';
+import { sayWhyNotStarted } from '../lib/process/start-refusal.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { parentChannel, serveChannel, sendEvent } from './channel.ts';
 import type { HostParts } from './composition.ts';
@@ -23,8 +25,7 @@ async function main(): Promise<number> {
   const given = parseStationArgs(process.argv.slice(2));
   const config = given.ok ? await withSecretFiles(given.value, log) : given;
   if (!config.ok) {
-    const { code, say, hint } = config.fault;
-    log.error('station-not-started', { code, say, hint });
+    notStarted(config.fault, log);
     return 2;
   }
   // After the secrets: standard input may have carried one.
@@ -34,8 +35,7 @@ async function main(): Promise<number> {
     if (channel !== undefined) sendEvent(channel, name, payload);
   });
   if (!started.ok) {
-    const { code, say, hint } = started.fault;
-    log.error('station-not-started', { code, say, hint });
+    notStarted(started.fault, log);
     return 1;
   }
   if (channel !== undefined) serveChannel(channel, (name, payload) => started.value.answer(name, payload));
@@ -44,6 +44,12 @@ async function main(): Promise<number> {
   await started.value.stop();
   log.info('station-stopped', {});
   return 0;
+}
+
+/** The desktop shell and `benchline start` read the log; whoever else started it reads sentences. */
+function notStarted({ code, say, hint }: Fault, log: Log): void {
+  if (parentChannel() === undefined) sayWhyNotStarted({ code, say, hint });
+  else log.error('station-not-started', { code, say, hint });
 }
 
 /** The other files of this build lie at the same places beside this one, in source and when built. */

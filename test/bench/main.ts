@@ -1,8 +1,8 @@
 /** `npm run bench [-- NAME...] [--json FILE]`: runs the named benchmarks, or all, one after the other. */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { must } from '../../src-main/lib/base/result.ts';
 import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
+import { askedWords } from '../words.ts';
 import { mainJob } from './main-job.bench.ts';
 import { memory } from './memory.bench.ts';
 import { outbox } from './outbox.bench.ts';
@@ -13,8 +13,21 @@ import { store } from './store.bench.ts';
 
 const benchmarks = [mainJob, start, memory, store, outbox, service];
 
+const usage = [
+  'npm run bench [-- NAME...] [--json FILE]',
+  '',
+  'Runs the named benchmarks, or all, one after the other: each against a reference in the same run.',
+  ...benchmarks.map((one) => `  ${one.name}`),
+  '',
+  '  --json FILE   writes what was measured as JSON',
+  '',
+  'docs/benchmarks.md says what each measures.',
+].join('\n');
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ options: { json: { type: 'string' } }, allowPositionals: true });
+  const asked = askedWords({ json: { type: 'string' } }, usage);
+  if (asked.is === 'answered') return asked.code;
+  const { values, positionals } = asked;
   const unknown = positionals.find((name) => !benchmarks.some((one) => one.name === name));
   if (unknown !== undefined) {
     const names = benchmarks.map((one) => one.name).join(', ');

@@ -1,11 +1,15 @@
 /** The steps of the public tutorial from the command line: link a hub, choose a policy, enroll by hand. */
 import { spawn } from 'node:child_process';
-import { chownSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
+import { silentLog } from '../../src-main/lib/base/log.ts';
+import { createDeviceClient } from '../../src-main/lib/dps/device-client.ts';
 import { makeHierarchy, openSsl, type OpenSsl } from '../exams/openssl.ts';
 import { openServiceBench, type ServiceBench } from './sdk-bench.ts';
+import { makeAuthority, makeLeaf, pemOf, type Leaf } from './service-devices.ts';
 
 let bench: ServiceBench;
 let tool: OpenSsl;
@@ -130,6 +134,51 @@ describe('benchline service', () => {
     expect(await bench.ask('unenroll', '--group', 'spare-line')).toMatchObject({ code: 0 });
     expect((await bench.ask('enrollments')).text).not.toContain('spare');
   });
+
+  it('keeps a device out and lets it in again, with what it was enrolled with', async () => {
+    const device = async (leaf: Leaf) => {
+      const { deviceHost, idScope, ports, caFile } = bench.ready;
+      const place = { host: deviceHost, port: ports.https, idScope, caPem: readFileSync(caFile, 'utf8') };
+      const parts = { clock: systemClock, random: systemRandom, log: silentLog };
+      const answered = await createDeviceClient(place, parts).register(leaf.identity);
+      return answered.ok ? 'assigned' : answered.fault.code;
+    };
+    const line = await makeAuthority('Line 5');
+    const [member, own] = [await makeLeaf('unit-51', line), await makeLeaf('unit-52', line)];
+    const [ca, certificate] = [line.certificate, own.certificate].map((one, at) =>
+      tool.put(`own-${at}.pem`, pemOf(one)),
+    );
+    await answer('enroll-group', '--id', 'line-5', '--certificate', String(ca));
+    await answer('enroll', '--certificate', String(certificate));
+    await answer('enroll-group', '--id', 'line-6', '--symmetric-key');
+    const keyOf = () => answer('device-key', '--group', 'line-6', '--registration-id', 'unit-61');
+    const key = await keyOf();
+    for (const named of [
+      ['--group', 'line-5'],
+      ['--registration-id', 'unit-52'],
+      ['--group', 'line-6'],
+    ]) {
+      const said = named[0] === '--group' ? `The group ${String(named[1])}` : String(named[1]);
+      expect(await bench.ask('disable', ...named)).toEqual({ code: 0, text: `${said} is disabled.\n` });
+    }
+    expect((await bench.ask('enrollments')).text).toMatch(/^group +line-5 +x509 +disabled$/m);
+    expect([await device(member), await device(own)]).toEqual(['call-unauthorized', 'call-unauthorized']);
+    expect(await bench.ask('enable', '--group', 'line-5')).toEqual({ code: 0, text: 'The group line-5 is enabled.\n' });
+    await answer('enable', '--registration-id', 'unit-52');
+    await answer('enable', '--group', 'line-6');
+    expect([await device(member), await device(own)]).toEqual(['assigned', 'assigned']);
+    expect(await keyOf()).toEqual(key);
+    expect((await bench.ask('enrollments')).text).not.toContain('disabled');
+    expect((await bench.ask('disable', '--group', 'nobody')).code).toBe(1);
+    // and why one failed stands in the list
+    const lost = await makeLeaf('unit-53', line);
+    const file = tool.put('lost.pem', pemOf(lost.certificate));
+    await answer('enroll', '--certificate', file, '--allocation', 'static');
+    expect(await device(lost)).not.toBe('assigned');
+    const listed = (await bench.ask('registrations')).text;
+    expect(listed).toMatch(/^unit-53 +failed +- +400208 No IoT hub could be selected for the device\.$/m);
+    expect(listed).toMatch(/^unit-51 +assigned +hub \S+ +unit-51$/m);
+  }, 60_000);
 
   it('enrolls for a linked hub alone, and a certificate under its own name alone', async () => {
     const elsewhere = await bench.ask('enroll', '--symmetric-key', '--registration-id', 'spare-2', '--hub', 'nowhere');

@@ -23,6 +23,53 @@ describe.skipIf(process.platform !== 'linux')('npm start where there is no displ
   });
 });
 
+describe.skipIf(process.platform !== 'linux')('npm start with an option that is not there', () => {
+  it.each(['--headles', '--unit=4'])('names %s, and speaks of no display', (option) => {
+    const { code, said } = run(['scripts/run.mjs', 'start', option], ['DISPLAY', 'WAYLAND_DISPLAY']);
+    expect(code, said).toBe(2);
+    expect(said).toContain(`There is no option ${option.split('=')[0] ?? ''}.`);
+    expect(said).not.toContain('display');
+  });
+});
+
+describe.each(['bench', 'soak'])('npm run %s', (name) => {
+  it('prints its page, and refuses in a sentence what it does not know', () => {
+    const asked = run([`test/${name}/main.ts`, '--help']);
+    expect(asked.code, asked.said).toBe(0);
+    expect(asked.said).toContain(`npm run ${name} [-- NAME...]`);
+    const wrong = run([`test/${name}/main.ts`, '--frob']);
+    expect(wrong.code, wrong.said).toBe(2);
+    expect(wrong.said.split('\n')[0]).toBe('There is no option --frob.');
+    expect(wrong.said).not.toContain('at ');
+  });
+});
+
+describe('a program that is started wrongly', () => {
+  it.each([
+    ['agent', ['--colour', 'red'], 'There is no option --colour.', 'agent-option-unknown'],
+    ['agent', ['--port'], '--port needs a value.', 'agent-option-unknown'],
+    ['hub', ['--hubs=2', 'stray'], 'The word stray belongs to no option.', 'hub-option-unknown'],
+    ['station', ['--data', 'd', '--frob'], 'There is no option --frob.', 'option-unknown'],
+    ['station', ['--data', 'd', '--hubs', '99'], 'The option --hubs is not right', 'option-wrong'],
+  ] as const)('%s %j says so to a person and ends with 2', (program, words, sentence, fault) => {
+    const { code, said } = run(['src-main/cli.ts', program, ...words]);
+    expect(code, said).toBe(2);
+    const [first, hint, last] = said.trim().split('\n');
+    expect(first).toContain(sentence);
+    expect(hint).not.toBe('');
+    expect(last).toBe(`(${fault})`);
+    expect(said).not.toMatch(/[{}]|ERR_|at /);
+  });
+
+  it('the service program too', () => {
+    const { code, said } = run(['src-main/service/main.ts', '--frob', 'x']);
+    expect([code, said]).toEqual([
+      2,
+      'There is no option --frob.\nSee: benchline service --help\n(service-option-unknown)\n',
+    ]);
+  });
+});
+
 describe('a program that is asked for help', () => {
   it.each([
     ['agent', '--serial-number'],

@@ -1,9 +1,9 @@
 /** `npm run soak [-- NAME...] [--seed N] [--scale N] [--json FILE]`: the long runs that no change waits for. */
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { systemRandom } from '../../src-main/lib/base/host.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
+import { askedWords } from '../words.ts';
 import { kills } from './kills.soak.ts';
 import { parsers } from './parsers.soak.ts';
 import { wires } from './wires.soak.ts';
@@ -11,11 +11,26 @@ import { runSoak, table, type Soak, type SoakOutcome } from './runner.ts';
 
 const soaks: readonly Soak[] = [parsers, wires, kills];
 
+const usage = [
+  'npm run soak [-- NAME...] [--seed N] [--scale N] [--json FILE]',
+  '',
+  'The long runs that no change waits for; the named ones, or all.',
+  ...soaks.map((one) => `  ${one.name}`),
+  '',
+  '  --seed N      draws the same inputs again (a random one is printed)',
+  '  --scale N     so many times as long, 0.01 for a look (1)',
+  '  --json FILE   writes the counts as JSON',
+].join('\n');
+
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    options: { seed: { type: 'string' }, scale: { type: 'string', default: '1' }, json: { type: 'string' } },
-    allowPositionals: true,
-  });
+  const options = {
+    seed: { type: 'string' },
+    scale: { type: 'string', default: '1' },
+    json: { type: 'string' },
+  } as const;
+  const asked = askedWords(options, usage);
+  if (asked.is === 'answered') return asked.code;
+  const { values, positionals } = asked;
   const unknown = positionals.find((name) => !soaks.some((one) => one.name === name));
   if (unknown !== undefined) {
     process.stderr.write(`There is no soak run ${unknown}. There are: ${soaks.map((one) => one.name).join(', ')}.\n`);

@@ -13,6 +13,10 @@ export const processFault = faultMaker({
     say: 'The {program} program was stopped before it was ready.',
     hint: 'Start again when it is wanted.',
   },
+  'ready-file-unwritable': {
+    say: 'The ready file {file} cannot be written ({cause}).',
+    hint: 'Name a file by --ready-file in a folder that is there, that this user may write to, and that has room.',
+  },
   'ready-file-garbled': {
     say: 'What the {program} program wrote when it was ready cannot be read.',
     hint: 'Update all parts of Benchline together.',

@@ -7,6 +7,7 @@ import { type Clock, sleep } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type Result, failed, ok } from '../base/result.ts';
+import { systemCodeOf } from '../files/durable-file.ts';
 import { processFault } from './faults.ts';
 import { stopWithParentEnv } from './stop.ts';
 
@@ -162,9 +163,12 @@ export interface ReadyWait<T> {
   readonly signal?: AbortSignal;
 }
 
-/** Removes what an earlier start left, so that only this start can be taken for ready. */
+/** Removes what an earlier start left, so that only this start can be taken for ready; what stays is written over. */
 export async function clearReadyFile(file: string): Promise<void> {
-  await rm(file, { force: true });
+  await rm(file, { force: true }).catch((error: unknown) => {
+    // whoever is to write it says what is wrong with its place
+    if (systemCodeOf(error) === undefined) throw error;
+  });
 }
 
 /** Waits for the file that a program writes, atomically, when it accepts connections. */
