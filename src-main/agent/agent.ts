@@ -1,30 +1,26 @@
 /** One unit with power: its storage, its TPM, its port and its boot, put together and taken apart again. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '../lib/base/clock.ts';
-import { sleep } from '../lib/base/clock.ts';
-import type { Fault } from '../lib/base/fault.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
-import { failed, must, ok, unreachable } from '../lib/base/result.ts';
+import { failed, must, ok } from '../lib/base/result.ts';
 import type { Result } from '../lib/base/result.ts';
 import type { ByteStream } from '../lib/base/stream.ts';
 import { serveLink } from '../lib/link/index.ts';
 import type { LinkDevice, LinkMemory } from '../lib/link/index.ts';
-import type { TpmTransport } from '../lib/tpm/types.ts';
 import { tpmAttester, x509Attester } from './attester.ts';
 import { createCredentialStore } from './credential-store.ts';
 import { createDevice, firmware } from './device.ts';
 import { agentFault } from './faults.ts';
-import { withPlantedFaults } from './faulty-stream.ts';
 import { createFirstBoot } from './first-boot.ts';
 import type { FirstBoot } from './first-boot.ts';
-import type { AgentOptions } from './options.ts';
-import { openPort } from './port.ts';
+import { type BentLine, createBentLine } from './line/bent-line.ts';
+import { keepPort } from './line/lasting-port.ts';
+import type { AgentOptions, PortChoice } from './options.ts';
+import { openOwnTpm } from './own-tpm.ts';
 import { openStateFolder } from './state-folder.ts';
 import type { StateFolder } from './state-folder.ts';
 import type { OpenedTpm } from './tpm/opened-tpm.ts';
-import { openTpm } from './tpm/open-tpm.ts';
 
 export interface AgentParts {
   readonly clock: Clock;
@@ -35,22 +31,23 @@ export interface AgentParts {
 }
 
 export interface Agent {
-  readonly portName: string;
-  /** Resolves with the reason when the port ends without our doing. */
-  readonly portLost: Promise<Fault>;
+  /** Resolves with what a station opens, when the port is open for the first time: a serial port may come later. */
+  readonly opened: Promise<string>;
   stop(): Promise<void>;
 }
 
 const linkMemoryFile = 'link-results';
 /** MCUmgr's usual buffer is 384 bytes; ours is that of a mid-range board, so that a chain takes few packets. */
 const bufferBytes = 1_024;
+/** A technician who pulled a cable has it back in the socket within two seconds. */
+const cableAwayMs = 2_000;
 
 export async function startAgent(options: AgentOptions, parts: AgentParts): Promise<Result<Agent>> {
   const folder = await openStateFolder(options.stateFolder);
   if (!folder.ok) return folder;
   const caPem = await readCa(options.caFile);
   if (!caPem.ok) return caPem;
-  const tpm = options.attestation === 'tpm' ? await openAsked(options, parts.clock) : ok(undefined);
+  const tpm = options.attestation === 'tpm' ? await openOwnTpm(options, parts.clock, parts.log) : ok(undefined);
   if (!tpm.ok) return tpm;
   const started = await startUnit(options, { ...parts, folder: folder.value, caPem: caPem.value, tpm: tpm.value });
   if (!started.ok) await tpm.value?.close();
@@ -66,24 +63,54 @@ interface UnitParts extends AgentParts {
 async function startUnit(options: AgentOptions, parts: UnitParts): Promise<Result<Agent>> {
   const { folder, tpm, clock, log } = parts;
   const store = createCredentialStore(folder);
-  const transport = tpm === undefined ? undefined : delayed(tpm.transport, options.faults.tpmDelayMs ?? 0, clock);
-  const attester = transport === undefined ? x509Attester(store) : tpmAttester(transport, clock);
-  const { serialNumber, mqttsPort } = options;
+  const attester = tpm === undefined ? x509Attester(store) : tpmAttester(tpm.transport, clock);
+  const { serialNumber, mqttsPort, faults } = options;
   const boot = createFirstBoot({ ...parts, store, attester, serialNumber, firmware, mqttsPort });
-  const device = createDevice({ ...options, store, boot, tpm: transport });
-  const desk = createDesk(device, options, parts);
-  const port = await openPort(options.port, { clock, log, serve: desk.serve });
+  const device = createDevice({ ...options, store, boot, tpm: tpm?.transport });
+  let unplug = (): void => undefined;
+  const line = createBentLine({
+    clock,
+    faults,
+    powerCut: () => {
+      parts.powerCut();
+    },
+    unplug: () => {
+      unplug();
+    },
+  });
+  const desk = createDesk(device, line, parts);
+  const { resetOnOpenMs } = faults;
+  const restart = (): void => {
+    if (resetOnOpenMs === undefined) return;
+    line.restart(resetOnOpenMs);
+    void boot.stop().then(() => bootIfWritten(boot, log));
+  };
+  const port = await keepPort(options.port, {
+    ...parts,
+    tellsOpens: resetOnOpenMs !== undefined,
+    serve: (stream) => {
+      desk.serve(stream);
+      restart();
+    },
+  });
   if (!port.ok) return port;
+  unplug = () => {
+    port.value.unplug(cableAwayMs, faults.portMoves === undefined ? undefined : movedFrom(options.port));
+  };
   await bootIfWritten(boot, log);
   return ok({
-    portName: port.value.name,
-    portLost: port.value.lost,
+    opened: port.value.opened,
     async stop() {
       desk.close();
       await Promise.all([boot.stop(), port.value.close()]);
       await tpm?.close();
     },
   });
+}
+
+/** The name that a system gives an adapter changes with every plugging. */
+function movedFrom(port: PortChoice): PortChoice | undefined {
+  return port.at === 'pty' && port.linkPath !== undefined ? { ...port, linkPath: `${port.linkPath}-moved` } : undefined;
 }
 
 /** A unit that was written registers whenever it gets power. */
@@ -100,7 +127,7 @@ interface Desk {
 }
 
 /** One station at a time: a second one takes the place of the first. */
-function createDesk(device: LinkDevice, options: AgentOptions, parts: UnitParts): Desk {
+function createDesk(device: LinkDevice, line: BentLine, parts: UnitParts): Desk {
   const memory = linkMemory(parts.folder);
   let leave = (): void => undefined;
   return {
@@ -109,10 +136,7 @@ function createDesk(device: LinkDevice, options: AgentOptions, parts: UnitParts)
     },
     serve: (stream) => {
       leave();
-      const faulty = withPlantedFaults(stream, options.faults, () => {
-        parts.powerCut();
-      });
-      const server = serveLink(faulty, device, { clock: parts.clock, log: parts.log, memory, bufferBytes });
+      const server = serveLink(line.over(stream), device, { clock: parts.clock, log: parts.log, memory, bufferBytes });
       leave = () => {
         server.close();
       };
@@ -125,32 +149,6 @@ function linkMemory(folder: StateFolder): LinkMemory {
   return {
     load: async () => must(await folder.read(linkMemoryFile)),
     save: async (bytes) => must(await folder.write(linkMemoryFile, bytes)),
-  };
-}
-
-function openAsked(options: AgentOptions, clock: Clock): Promise<Result<OpenedTpm>> {
-  const { tpm, stateFolder, faults } = options;
-  switch (tpm.at) {
-    case 'swtpm':
-      return openTpm({ kind: 'swtpm', stateDir: join(stateFolder, 'swtpm') }, clock);
-    case 'software': {
-      const copy = faults.tpmCopyOf === undefined ? {} : { copyOf: faults.tpmCopyOf };
-      return openTpm({ kind: 'software', stateFile: join(stateFolder, 'software-tpm.json'), ...copy }, clock);
-    }
-    case 'device':
-      return openTpm({ kind: 'device', path: tpm.path }, clock);
-    default:
-      return unreachable(tpm);
-  }
-}
-
-function delayed(transport: TpmTransport, delayMs: number, clock: Clock): TpmTransport {
-  if (delayMs === 0) return transport;
-  return {
-    async transmit(command, signal) {
-      await sleep(clock, delayMs, signal);
-      return transport.transmit(command, signal);
-    },
   };
 }
 

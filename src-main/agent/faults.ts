@@ -6,6 +6,10 @@ export const agentFault = faultMaker({
   'agent-option-unknown': { say: '{reason}', hint: 'See: benchline agent --help' },
   'agent-option-wrong': { say: '--{option} cannot be {value}.', hint: 'It must be {wanted}.' },
   'agent-file-unreadable': { say: 'The file given by --{option} cannot be read ({reason}).', hint: 'Check its path.' },
+  'agent-nothing-to-copy': {
+    say: 'The TPM of the other unit cannot be copied ({reason}).',
+    hint: 'Let the other unit run once, so that its TPM has its keys, then try again.',
+  },
   'agent-port-unusable': { say: 'The port {port} cannot be used ({reason}).', hint: 'Choose another --port.' },
   'agent-state-unwritable': {
     say: 'The unit cannot keep what it was given ({reason}).',

@@ -33,22 +33,23 @@ async function main(): Promise<number> {
     sayWhyNotStarted(agent.fault);
     return 1;
   }
-  const { portName, portLost } = agent.value;
-  const ready = { port: portName, serialNumber, pid: process.pid };
-  const told = readyFile === undefined ? ok() : await writeReadyFile(readyFile, ready);
-  if (!told.ok) {
-    await agent.value.stop();
-    sayWhyNotStarted(told.fault);
-    return 1;
+  // A serial port may come later; a unit whose port is away still boots and lives with its hub.
+  const port = await Promise.race([whenStopped(stop), agent.value.opened]);
+  if (port !== undefined) {
+    const ready = { port, serialNumber, pid: process.pid };
+    const told = readyFile === undefined ? ok() : await writeReadyFile(readyFile, ready);
+    if (!told.ok) {
+      await agent.value.stop();
+      sayWhyNotStarted(told.fault);
+      return 1;
+    }
+    unitLog.info('agent-ready', ready);
+    await whenStopped(stop);
   }
-  unitLog.info('agent-ready', ready);
-  // Whoever started us starts us again; without its port a unit is of no use at the bench.
-  const lost = await Promise.race([whenStopped(stop), portLost]);
-  if (lost !== undefined) unitLog.error('port-lost', { code: lost.code, say: lost.say });
   if (readyFile !== undefined) await clearReadyFile(readyFile);
   await agent.value.stop();
   unitLog.info('agent-stopped');
-  return lost === undefined ? 0 : 1;
+  return 0;
 }
 
 // Everything is closed by now; what is left are timers of closed handles, which would keep the process for seconds.

@@ -64,7 +64,7 @@ describe('planted faults', () => {
     expect(faults).toEqual({ tpmDelayMs: 15_000, csrName: 'a=b', noSerial: true });
   });
 
-  it.each(['tpm-delay', 'tpm-delay=', 'tpm-delay=fast', 'tpm-delay=1234567', 'no-serial=1', 'csr-name=', 'toString'])(
+  it.each(['drop-reply', 'tpm-delay=', 'tpm-delay=fast', 'tpm-delay=1234567', 'no-serial=1', 'csr-name=', 'toString'])(
     'are refused as %j, and the names are told',
     (word) => {
       const parsed = parsePlantedFaults([word]);

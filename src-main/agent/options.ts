@@ -45,6 +45,7 @@ const words = {
   'mqtts-port': { type: 'string', default: '8883' },
   'ready-file': { type: 'string' },
   fault: { type: 'string', multiple: true, default: [] as string[] },
+  'fault-seed': { type: 'string' },
 } as const;
 
 /** What a device of ours makes unless it is told one kind. */
@@ -70,6 +71,8 @@ export function parseAgentOptions(args: readonly string[]): Result<AgentOptions>
   if (mqttsPort === undefined) return wrong('mqtts-port', values['mqtts-port'], 'a port from 1 to 65535');
   const faults = parsePlantedFaults(values.fault);
   if (!faults.ok) return faults;
+  const seed = parseSeed(values['fault-seed']);
+  if (!seed.ok) return seed;
   return ok({
     port: port.value,
     attestation,
@@ -80,7 +83,7 @@ export function parseAgentOptions(args: readonly string[]): Result<AgentOptions>
     keyAlgorithms: keys.value,
     mqttsPort,
     readyFile: values['ready-file'],
-    faults: faults.value,
+    faults: { ...faults.value, ...seed.value },
   });
 }
 
@@ -117,6 +120,14 @@ function parseKeys(text: string | undefined): Result<readonly KeyAlgorithm[]> {
   if (text === undefined) return ok(usualKeys);
   const algorithm = keyAlgorithms.find((known) => known === text);
   return algorithm === undefined ? wrong('key', text, `one of ${keyAlgorithms.join(', ')}`) : ok([algorithm]);
+}
+
+function parseSeed(text: string | undefined): Result<{ readonly seed?: number }> {
+  if (text === undefined) return ok({});
+  // More seeds than anybody will try.
+  return /^\d{1,9}$/.test(text)
+    ? ok({ seed: Number(text) })
+    : wrong('fault-seed', text, 'a number of at most 9 digits');
 }
 
 function portNumber(text: string | undefined): number | undefined {

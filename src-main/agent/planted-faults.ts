@@ -1,21 +1,34 @@
-/** Faults that a unit can be told to have, so that stations are tried on real ones: `--fault NAME[=VALUE]`. */
+/** Faults that a unit can be told to have, for tests and for training: `--fault NAME[=VALUE]`. */
 import { failed, ok } from '../lib/base/result.ts';
 import type { Result } from '../lib/base/result.ts';
+import { type PlantedFault, trainingFaults, valueOf } from '../lib/planted/catalogue.ts';
 import { agentFault } from './faults.ts';
 
+/** Those with a sentence in lib/planted/catalogue.ts are for trainers too; the others are for tests alone. */
 export interface PlantedFaults {
-  /** `tpm-delay=MS`: every TPM command takes that much longer. */
+  readonly cutOut?: number;
+  readonly cutIn?: number;
+  readonly corrupt?: number;
+  readonly duplicate?: number;
+  readonly delayMs?: number;
+  readonly reorder?: number;
+  readonly echo?: true;
+  readonly bootNoise?: number;
+  readonly wrongBaud?: number;
   readonly tpmDelayMs?: number;
-  /** `tpm-copy=FILE`: begins as a copy of another unit's software TPM, with the same endorsement key. */
-  readonly tpmCopyOf?: string;
+  /** `duplicate-ek=DIR`: its TPM is a copy of the one of the unit with this state folder. */
+  readonly duplicateEk?: string;
+  readonly resetOnOpenMs?: number;
+  readonly stuckEcho?: true;
+  readonly stuckSilent?: true;
+  readonly csrSignature?: true;
+  readonly certificateBit?: true;
   /** `csr-name=NAME`: asks for a certificate in another name than it was told. */
   readonly csrName?: string;
-  /** `csr-signature`: signs its request with a key that is not in it. */
-  readonly csrSignature?: true;
-  /** `certificate-bit`: reads back its certificate with one bit changed. */
-  readonly certificateBit?: true;
   /** `no-serial`: does not tell its serial number. */
   readonly noSerial?: true;
+  /** `port-moves=N`: like `cut-out`, and when the cable is back the port has another name (its own and `-moved`). */
+  readonly portMoves?: number;
   /** `corrupt-reply=N`: the Nth write to the line has a byte changed. */
   readonly corruptReply?: number;
   /** `truncate-reply=N`: the Nth write to the line ends in the middle. */
@@ -26,22 +39,43 @@ export interface PlantedFaults {
   readonly exitAfterWrite?: number;
   /** `boot-chatter`: prints what boot loaders print before it answers. */
   readonly bootChatter?: true;
+  /** `--fault-seed N`: what is left to chance is the same for the same seed; 1 unless told. */
+  readonly seed?: number;
 }
 
+type Numbers = { readonly [Key in keyof PlantedFaults]: number extends PlantedFaults[Key] ? Key : never };
+type NumberKey = Exclude<Numbers[keyof PlantedFaults], undefined>;
+
 const numbers = {
+  'cut-out': 'cutOut',
+  'cut-in': 'cutIn',
+  corrupt: 'corrupt',
+  duplicate: 'duplicate',
+  delay: 'delayMs',
+  reorder: 'reorder',
+  'boot-noise': 'bootNoise',
+  'wrong-baud': 'wrongBaud',
   'tpm-delay': 'tpmDelayMs',
+  'reset-on-open': 'resetOnOpenMs',
+  'port-moves': 'portMoves',
   'corrupt-reply': 'corruptReply',
   'truncate-reply': 'truncateReply',
   'drop-reply': 'dropReply',
   'exit-after-write': 'exitAfterWrite',
-} as const;
-const texts = { 'tpm-copy': 'tpmCopyOf', 'csr-name': 'csrName' } as const;
+} as const satisfies Readonly<Record<string, NumberKey>>;
+const texts = { 'duplicate-ek': 'duplicateEk', 'csr-name': 'csrName' } as const;
 const flags = {
+  echo: 'echo',
+  'stuck-echo': 'stuckEcho',
+  'stuck-silent': 'stuckSilent',
   'csr-signature': 'csrSignature',
   'certificate-bit': 'certificateBit',
   'no-serial': 'noSerial',
   'boot-chatter': 'bootChatter',
 } as const;
+
+/** Of a number that trainers have no use for: the bytes of a hundred runs, or a write that no run reaches. */
+const mostOfOthers = 999_999;
 
 export const plantedFaultNames = [...Object.keys(numbers), ...Object.keys(texts), ...Object.keys(flags)];
 
@@ -59,14 +93,20 @@ export function parsePlantedFaults(words: readonly string[]): Result<PlantedFaul
 }
 
 function parseOne(word: string): PlantedFaults | undefined {
-  const at = word.indexOf('=');
-  const name = at < 0 ? word : word.slice(0, at);
-  const value = at < 0 ? undefined : word.slice(at + 1);
-  if (isKeyOf(flags, name)) return value === undefined ? { [flags[name]]: true } : undefined;
-  if (value === undefined || value === '') return undefined;
-  if (isKeyOf(texts, name)) return { [texts[name]]: value };
-  // Six digits: up to a quarter of an hour, or a write that no run reaches.
-  return isKeyOf(numbers, name) && /^\d{1,6}$/.test(value) ? { [numbers[name]]: Number(value) } : undefined;
+  const [, name = '', text] = /^([^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+  if (isKeyOf(flags, name)) return text === undefined ? { [flags[name]]: true } : undefined;
+  if (isKeyOf(texts, name)) return text === undefined || text === '' ? undefined : { [texts[name]]: text };
+  const value = isKeyOf(numbers, name) ? numberFor(name, text) : undefined;
+  return isKeyOf(numbers, name) && value !== undefined ? { [numbers[name]]: value } : undefined;
+}
+
+/** Within its bounds; what trainers may choose has a usual value. */
+function numberFor(name: string, text: string | undefined): number | undefined {
+  if (text !== undefined && !/^\d{1,7}$/.test(text)) return undefined;
+  const given = text === undefined ? undefined : Number(text);
+  const known: PlantedFault | undefined = trainingFaults.find((fault) => fault.name === name);
+  if (known !== undefined) return valueOf(known, given) ?? undefined;
+  return given !== undefined && given <= mostOfOthers ? given : undefined;
 }
 
 function isKeyOf<T extends object>(table: T, name: string): name is keyof T & string {

@@ -20,6 +20,8 @@ export interface OpenedPort {
 export interface PortParts {
   readonly clock: Clock;
   readonly log: Log;
+  /** Whether `serve` is called each time that a station opens a pseudo-terminal. */
+  readonly tellsOpens?: boolean;
   /** Called with the stream of each station that comes in; a port that is not TCP has one for all of them. */
   serve(stream: ByteStream): void;
 }
@@ -27,9 +29,15 @@ export interface PortParts {
 export async function openPort(choice: PortChoice, parts: PortParts): Promise<Result<OpenedPort>> {
   switch (choice.at) {
     case 'pty': {
-      const options = choice.linkPath === undefined ? {} : { linkPath: choice.linkPath };
-      const opened = await attempt(choice.linkPath ?? 'pty', () => openPty(options, parts.clock));
-      return opened.ok ? ok(served(opened.value.path, opened.value.stream, parts)) : opened;
+      const { linkPath } = choice;
+      const options = { ...(linkPath === undefined ? {} : { linkPath }), tellsOpens: parts.tellsOpens === true };
+      const opened = await attempt(linkPath ?? 'pty', () => openPty(options, parts.clock));
+      if (!opened.ok) return opened;
+      const { path, stream, onOpened } = opened.value;
+      onOpened(() => {
+        parts.serve(stream);
+      });
+      return ok(served(path, stream, parts));
     }
     case 'serial': {
       const opened = await openSerialPort({ path: choice.path }, parts);

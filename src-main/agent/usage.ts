@@ -13,4 +13,5 @@ One virtual device, or a real board: it answers the bench, and on its first boot
   --key KIND                       p256, p384, rsa2048, rsa3072 or rsa4096: the one kind of key it makes
   --mqtts-port N                   where its hub takes MQTT over TLS (8883)
   --ready-file FILE                written once it answers
-  --fault FAULT                    a planted fault, for tests; several may be given`;
+  --fault FAULT                    a planted fault, for tests and training; several may be given
+  --fault-seed N                   what is left to chance is the same for the same N (1)`;

@@ -20,6 +20,8 @@ export interface AgentProgram {
   /** What it wrote to its log, line by line. */
   readonly log: readonly string[];
   client(): Promise<LinkClient>;
+  /** Resolves when this event stands in its log so many times. */
+  logged(event: string, times?: number): Promise<void>;
   /** Exit code, or the signal that ended it. */
   end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | string | null>;
   readonly ended: Promise<number | string | null>;
@@ -55,6 +57,13 @@ export async function startAgentProgram(state: string, ...words: readonly string
   return {
     ...ready,
     log,
+    logged: async (event, times = 1) => {
+      const untilMs = systemClock.monotonicMs() + startLimitMs;
+      while (log.filter((line) => line.includes(`"${event}"`)).length < times) {
+        if (systemClock.monotonicMs() > untilMs) throw new Error(`not logged: ${event}\n${log.join('\n')}`);
+        await sleep(systemClock, 20);
+      }
+    },
     client: open,
     ended,
     end(signal) {

@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { access, copyFile, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -248,7 +248,8 @@ describe('software TPM', () => {
   it('can be a second unit with the same EK', async () => {
     const first = await open({ kind: 'software', stateFile: stateFile() });
     const { ek } = must(await readTpmIdentity(createTpm(first.transport, systemClock)));
-    const twin = await open({ kind: 'software', stateFile: join(folder, 'twin.json'), copyOf: stateFile() });
+    await copyFile(stateFile(), join(folder, 'twin.json'));
+    const twin = await open({ kind: 'software', stateFile: join(folder, 'twin.json') });
     expect(must(await readTpmIdentity(createTpm(twin.transport, systemClock))).ek).toEqual(ek);
   });
 
@@ -294,7 +295,7 @@ describe('software TPM', () => {
 
 describe('device node', () => {
   it.each([
-    ['a file that is not there', '/dev/tpm-that-is-not-there', 'tpm-link-down'],
+    ['a file that is not there', '/dev/tpm-that-is-not-there', 'tpm-device-missing'],
     ['a folder', '/dev', 'tpm-link-down'],
   ])('refuses %s', async (_what, path, code) => {
     expect(await openTpm({ kind: 'device', path }, systemClock)).toMatchObject({ fault: { code } });

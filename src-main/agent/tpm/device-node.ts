@@ -4,7 +4,7 @@ import type { CancelSignal } from '../../lib/base/cancel.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import { createLane } from '../../lib/base/lane.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
-import { linkFailed, systemCode } from './faults.ts';
+import { linkFailed, systemCode, type TpmLinkFaultCode } from './faults.ts';
 import { defaultAnswerTimeoutMs, inLane, maxBufferBytes, maxWaitingCommands, type OpenedTpm } from './opened-tpm.ts';
 import { settledWithin, within } from './patience.ts';
 import { createResponseCutter } from './response-frame.ts';
@@ -46,9 +46,21 @@ async function openFile(path: string): Promise<Result<FileHandle>> {
     await file.close();
     return linkFailed('tpm-link-down', { reason: 'not a device' });
   } catch (error) {
-    return linkFailed('tpm-link-down', { reason: systemCode(error) });
+    const reason = systemCode(error);
+    const code = openFaults.get(reason);
+    return code === undefined ? linkFailed('tpm-link-down', { reason }) : linkFailed(code, { path, reason });
   }
 }
+
+/** ENODEV and ENXIO: the node is there, its driver is not. */
+const openFaults: ReadonlyMap<string, TpmLinkFaultCode> = new Map([
+  ['ENOENT', 'tpm-device-missing'],
+  ['ENODEV', 'tpm-device-missing'],
+  ['ENXIO', 'tpm-device-missing'],
+  ['EACCES', 'tpm-device-denied'],
+  ['EPERM', 'tpm-device-denied'],
+  ['EBUSY', 'tpm-device-busy'],
+]);
 
 async function ask(file: FileHandle, command: Uint8Array): Promise<Result<Uint8Array>> {
   try {

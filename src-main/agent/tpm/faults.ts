@@ -15,6 +15,18 @@ const table = {
     say: 'The TPM cannot be reached ({reason}).',
     hint: 'Check that the TPM or its emulator is running, then try again.',
   },
+  'tpm-device-missing': {
+    say: 'There is no TPM at {path}.',
+    hint: 'Check that the TPM sits firmly and that its device tree overlay is enabled, then start the unit again.',
+  },
+  'tpm-device-denied': {
+    say: 'The agent may not use the TPM at {path}.',
+    hint: 'Let the device belong to the group tss, and the agent run in that group.',
+  },
+  'tpm-device-busy': {
+    say: 'Another program holds the TPM at {path}.',
+    hint: 'Use /dev/tpmrm0, which several programs may use, or end the other program.',
+  },
   'tpm-link-timeout': {
     say: 'The TPM did not answer within {seconds} s.',
     hint: 'Power the unit off and on; if it happens again, replace the TPM.',

@@ -14,8 +14,6 @@ import { emptyState, readState, type TpmState } from './software/state.ts';
 
 export interface SoftwareTpmOptions {
   readonly stateFile: string;
-  /** Where the state file does not exist yet, begin as a copy of this one: a second unit with the same EK. */
-  readonly copyOf?: string;
   /** DER, for NV index 0x01C00002; kept in the state file. */
   readonly ekCertificate?: Uint8Array;
   /** A slow chip: how long each answer is held back. */
@@ -23,7 +21,7 @@ export interface SoftwareTpmOptions {
 }
 
 export async function openSoftwareTpm(options: SoftwareTpmOptions, clock: Clock): Promise<Result<OpenedTpm>> {
-  const state = await initialState(options);
+  const state = await initialState(options.stateFile);
   if (!state.ok) return state;
   const { ekCertificate, answerDelayMs = 0 } = options;
   const memory = createMemory(options.stateFile, state.value);
@@ -55,14 +53,7 @@ export async function openSoftwareTpm(options: SoftwareTpmOptions, clock: Clock)
   });
 }
 
-async function initialState(options: SoftwareTpmOptions): Promise<Result<TpmState>> {
-  const own = await readState(options.stateFile);
-  if (!own.ok) return own;
-  if (own.value !== undefined) return ok(own.value);
-  if (options.copyOf === undefined) return ok(emptyState);
-  const copied = await readState(options.copyOf);
-  if (!copied.ok) return copied;
-  return copied.value === undefined
-    ? linkFailed('tpm-state-unreadable', { reason: 'nothing to copy' })
-    : ok(copied.value);
+async function initialState(file: string): Promise<Result<TpmState>> {
+  const own = await readState(file);
+  return own.ok ? ok(own.value ?? emptyState) : own;
 }

@@ -49,7 +49,7 @@ export const trainingFaults = [
     say: 'On average one of {value} replies is sent twice.',
     value: { ...anyReply, usual: 3 },
   },
-  { name: 'delay', say: 'Every reply comes {value} ms late.', value: { ...anyWait, usual: 400 } },
+  { name: 'delay', say: 'Every reply comes {value} ms late.', value: { ...anyWait, usual: 150 } },
   {
     name: 'reorder',
     say: 'On average one of {value} replies comes only after the next one.',

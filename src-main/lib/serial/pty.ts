@@ -8,7 +8,7 @@ import { failed, ok, type Result } from '../base/result.ts';
 import type { ByteStream } from '../base/stream.ts';
 import { serialFault } from './faults.ts';
 import { byteStreamOf } from './node-ends.ts';
-import { ptyPerl } from './pty-perl.ts';
+import { openedWord, ptyPerl } from './pty-perl.ts';
 
 export const ptyTools = ['socat', 'perl'] as const;
 export type PtyTool = (typeof ptyTools)[number];
@@ -18,6 +18,8 @@ export interface PtyOptions {
   readonly linkPath?: string;
   /** Absent: socat, else Perl. */
   readonly tool?: PtyTool;
+  /** Whether `onOpened` tells anything; only Perl sees it. */
+  readonly tellsOpens?: boolean;
 }
 
 export interface Pty {
@@ -27,6 +29,8 @@ export interface Pty {
   readonly tool: PtyTool;
   /** The device's end. It outlives stations: a slave that is closed and opened again is no end of the stream. */
   readonly stream: ByteStream;
+  /** Called each time that a station opens the slave, which boards notice as DTR. */
+  readonly onOpened: (listener: () => void) => void;
   /** To the station this is a pulled cable. */
   close(): Promise<void>;
 }
@@ -45,9 +49,9 @@ const commands = {
 } as const satisfies Record<PtyTool, { program: string; args: readonly string[]; ready: RegExp }>;
 
 export async function openPty(options: PtyOptions, clock: Clock): Promise<Result<Pty>> {
-  const tools = options.tool === undefined ? ptyTools : [options.tool];
-  for (const tool of tools) {
-    const started = await startHelper(tool, clock);
+  const tools = options.tellsOpens === true ? (['perl'] as const) : ptyTools;
+  for (const tool of options.tool === undefined ? tools : [options.tool]) {
+    const started = await startHelper(tool, clock, options.tellsOpens === true);
     if (started === undefined) continue;
     try {
       return ok(await ptyOf(started, tool, options, clock));
@@ -67,7 +71,11 @@ interface Started {
 async function ptyOf({ helper, slavePath }: Started, tool: PtyTool, options: PtyOptions, clock: Clock): Promise<Pty> {
   const { linkPath } = options;
   // Held open and never read: without it the master would see a hang-up whenever a station closes the slave.
-  const held = await open(slavePath, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+  // Who wants to hear of each opening sees it by that very hang-up.
+  const held =
+    options.tellsOpens === true
+      ? undefined
+      : await open(slavePath, constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
   if (linkPath !== undefined) await replaceLink(linkPath, slavePath);
   const stream = byteStreamOf(
     {
@@ -78,13 +86,24 @@ async function ptyOf({ helper, slavePath }: Started, tool: PtyTool, options: Pty
     },
     clock,
   );
-  return { path: linkPath ?? slavePath, slavePath, tool, stream, close: () => stream.close() };
+  return {
+    path: linkPath ?? slavePath,
+    slavePath,
+    tool,
+    stream,
+    onOpened: (listener) => {
+      helper.stderr.on('data', (piece: string) => {
+        if (piece.includes(openedWord)) listener();
+      });
+    },
+    close: () => stream.close(),
+  };
 }
 
 /** Undefined when the program is missing or cannot make one. */
-function startHelper(tool: PtyTool, clock: Clock): Promise<Started | undefined> {
+function startHelper(tool: PtyTool, clock: Clock, tellsOpens: boolean): Promise<Started | undefined> {
   const { program, args, ready } = commands[tool];
-  const helper = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+  const helper = spawn(program, tellsOpens ? [...args, openedWord] : args, { stdio: ['pipe', 'pipe', 'pipe'] });
   return new Promise((resolve) => {
     let text = '';
     const settle = (started: Started | undefined): void => {
@@ -114,7 +133,7 @@ function startHelper(tool: PtyTool, clock: Clock): Promise<Started | undefined> 
 
 async function release(
   helper: Helper,
-  held: FileHandle,
+  held: FileHandle | undefined,
   link: { readonly linkPath: string; readonly slavePath: string } | undefined,
 ): Promise<void> {
   if (link !== undefined) await removeLink(link.linkPath, link.slavePath);
@@ -127,7 +146,7 @@ async function release(
     }
   });
   helper.kill('SIGKILL');
-  await held.close();
+  await held?.close();
   await exited;
 }
 

@@ -157,7 +157,7 @@ export async function openBenchLab(folder: string, clock: PacedClock, slots = 2)
 }
 
 /** The store in this thread: what its worker does, without the worker. */
-function journalOf({ operations }: Store): BenchJournal {
+export function journalOf({ operations }: Store): BenchJournal {
   return {
     begin: async (start) => operations.begin(start),
     claim: async (runId, claims) => operations.claim(runId, claims),
