@@ -4,6 +4,7 @@ import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
 import { type Result, ok } from '../lib/base/result.ts';
+import { virtualSerialPrefix } from './batches/naming.ts';
 import { type Bench, createBench } from './bench/bench.ts';
 import { type ClockTrust, createClockTrust } from './clock-trust.ts';
 import type { StationConfig } from './config.ts';
@@ -166,11 +167,6 @@ function slotPlaces(
     .filter((port) => !taken.has(port.slot))
     .map(({ slot, kind, address }): SlotPlace => ({ slot, name: address, address: () => ({ kind, address }) }));
   return [...virtual, ...real].sort((a, b) => a.slot - b.slot);
-}
-
-/** Six characters of the station's own id keep virtual units of several stations apart at one service. */
-export function virtualSerialPrefix(stationId: string): string {
-  return `VB${stationId.slice(-6).toUpperCase()}-`;
 }
 
 function virtualSerialNumber(stationId: string, slot: number): string {

@@ -65,3 +65,11 @@ export function checkTemplate(which: string, template: string, known: readonly s
 function filled(template: string, values: Readonly<Record<string, string>>): string {
   return template.replace(placeholder, (gap, name: string) => values[name] ?? gap);
 }
+
+/**
+ * What the serial numbers of a station's virtual units begin with: six characters of the station's own id keep those of
+ * several stations apart at one service.
+ */
+export function virtualSerialPrefix(stationId: string): string {
+  return `VB${stationId.slice(-6).toUpperCase()}-`;
+}

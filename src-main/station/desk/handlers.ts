@@ -94,7 +94,15 @@ function handlersFor(parts: DeskParts): Handlers {
     'bench.scan': ({ text, slot }) => scan(parts, text, slot),
     'bench.scanVirtual': () => scanVirtual(parts),
     'virtual.faults': async () => ok({ faults: trainingFaults.map(faultView) }),
-    'virtual.setFault': ({ slot, fault }) => parts.virtual.setFault(slot, fault && defined(fault)),
+    'virtual.setFault': async ({ slot, fault }) => {
+      const set = await parts.virtual.setFault(slot, fault && defined(fault));
+      if (!set.ok) return set;
+      // A report of what happened in training must not be taken for the line's.
+      const { name = 'none', value = '' } = set.value.virtualFault ?? {};
+      const body = { slot: String(slot), fault: name, value: String(value) };
+      const noted = await store.appendEvent({ kind: 'training.fault-set', actor: operator(), body });
+      return noted.ok ? set : noted;
+    },
     'scan.take': ({ text, slot }) => scans.take(text, slot),
     'scan.rules': () => scans.rules(),
     'scan.setRules': ({ rules }) => scans.setRules(rules),

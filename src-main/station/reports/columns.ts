@@ -1,5 +1,6 @@
 /** What a batch report tells of each unit, in the order of its columns (docs/operating.md explains them). */
 import { isoTime } from '../../lib/base/host.ts';
+import { virtualSerialPrefix } from '../batches/naming.ts';
 import type { ReportBatch, ReportUnit } from '../batches/store-ports.ts';
 
 type Value = string | number | undefined;
@@ -23,6 +24,7 @@ export const columns: Readonly<Record<string, Column>> = {
   runs: (unit) => unit.runs,
   model: (unit) => unit.model,
   firmware: (unit) => unit.firmware,
+  virtual: (unit, batch) => (unit.serialNumber.startsWith(virtualSerialPrefix(batch.stationId)) ? 'yes' : undefined),
   attestation: (unit) => unit.attestation,
   fingerprint_sha256: (unit) => unit.fingerprint,
   enrollment_kind: (unit) => unit.enrollmentKind,
