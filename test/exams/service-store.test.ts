@@ -343,6 +343,17 @@ describe('the worker', () => {
     expect(hub.calls).toHaveLength(1);
   });
 
+  it('writes no device whose registration was removed since it began', async () => {
+    must(await store.putLinkedHub(hubA));
+    must(await store.startOperations([operation('1', 'a'), operation('2', 'b')]));
+    must(await store.deleteRegistration('a', { is: 'none' }));
+    const hub = hubOf();
+    startWorker(hub.registry);
+    const outcomes = await Promise.all(['1', '2'].map(finished));
+    expect(outcomes).toMatchObject([{ status: 'failed', errorCode: 404_201 }, { status: 'assigned' }]);
+    expect(hub.calls).toHaveLength(1);
+  });
+
   it('a hub that hangs does not hold up the others', async () => {
     must(await store.putLinkedHub(hubA));
     must(await store.putLinkedHub({ ...hubA, hostName: 'hub-b' }));

@@ -41,6 +41,7 @@ export const registrationErrors = {
   },
   hubRefused: { code: 400_210, message: 'The hub refused the device' },
   enrollmentGone: { code: 401_002, message: 'The enrollment was disabled or removed meanwhile.' },
+  registrationGone: { code: 404_201, message: 'The registration was removed meanwhile.' },
   deviceIdTaken: { code: 409_201, message: 'The device id belongs to another registration.' },
   hubAway: { code: 503_201, message: 'The hub could not be reached in time.' },
 } as const;

@@ -90,9 +90,9 @@ async function outcomeOf(parts: WorkerParts, operation: Operation): Promise<Resu
   // The store gave the place to this registration when it began; it may have been given away since, by a person.
   const holder = await parts.store.registrationOfDevice(plan.hub, plan.deviceId);
   if (!holder.ok) return holder;
-  if (holder.value !== undefined && holder.value !== operation.registrationKey) {
-    return ok(failureOf(registrationErrors.deviceIdTaken));
-  }
+  // Nobody has it: the registration was removed, and nothing would tell whose the device in the hub is.
+  if (holder.value === undefined) return ok(failureOf(registrationErrors.registrationGone));
+  if (holder.value !== operation.registrationKey) return ok(failureOf(registrationErrors.deviceIdTaken));
   const linked = await parts.store.linkedHubs();
   if (!linked.ok) return linked;
   const hub = linked.value.find((one) => one.hostName === plan.hub);
