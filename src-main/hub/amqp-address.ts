@@ -1,4 +1,5 @@
 /** The link addresses of a hub (dps-wire 10.4), with or without a host before them. */
+import { decodedOnce } from '../lib/base/percent.ts';
 
 export const deviceLinks = ['telemetry', 'messages', 'methods', 'twin'] as const;
 export type DeviceLinkKind = (typeof deviceLinks)[number];
@@ -29,7 +30,7 @@ export function parseLinkAddress(text: string): LinkAddress | undefined {
   if (/^\/?messages\/devicebound\/?$/i.test(path)) return { is: 'service-messages' };
   const [, id = '', resource = ''] = devicePattern.exec(path) ?? [];
   const is = kinds.get(resource.toLowerCase());
-  const deviceId = decoded(id);
+  const deviceId = decodedOnce(id);
   return is === undefined || deviceId === undefined ? undefined : { is, deviceId };
 }
 
@@ -37,12 +38,4 @@ export function parseLinkAddress(text: string): LinkAddress | undefined {
 export function deviceOfMessageAddress(to: string): string | undefined {
   const address = parseLinkAddress(to);
   return address?.is === 'messages' ? address.deviceId : undefined;
-}
-
-function decoded(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -8,7 +8,7 @@ import { openCloudPump, type CloudPump } from './amqp-cloud-pump.ts';
 import { amqpErrorOf } from './amqp-fault.ts';
 import { methodCallOut, methodReplyOf, payloadOf, telemetryOf } from './amqp-message-form.ts';
 import type { DeviceDesk } from './device-desk.ts';
-import { errorNumber, httpStatus, type HubFault } from './hub-fault.ts';
+import { twinRefusal } from './hub-fault.ts';
 import type { JsonObject } from './json.ts';
 
 export interface AmqpDevice {
@@ -161,19 +161,15 @@ function twinAnswer({ desk, deviceId }: TwinScope, twin: TwinLink, message: Amqp
   const operation = String(annotations.get('operation') ?? '').toUpperCase();
   if (operation === 'GET') {
     const view = desk.twin(deviceId);
-    return view.ok ? { status: 200, json: view.value } : refusal(view.fault);
+    return view.ok ? { status: 200, json: view.value } : twinRefusal(view.fault);
   }
   if (operation === 'PATCH' && resource === '/properties/reported') {
     const version = desk.report(deviceId, payloadOf(message));
-    return version.ok ? { status: 204, version: version.value } : refusal(version.fault);
+    return version.ok ? { status: 204, version: version.value } : twinRefusal(version.fault);
   }
   if (resource === notifications && (operation === 'PUT' || operation === 'DELETE')) {
     twin.isSubscribed = operation === 'PUT';
     return { status: 200 };
   }
   return { status: 400, json: { errorCode: 400_001, message: 'The operation is not known.' } };
-}
-
-function refusal(fault: HubFault): TwinAnswer {
-  return { status: httpStatus[fault.code], json: { errorCode: errorNumber(fault.code), message: fault.say } };
 }

@@ -64,36 +64,36 @@ interface Lock {
   readonly cancelTimer: () => void;
 }
 
-interface Desk extends CloudMessageParts {
+interface Queues extends CloudMessageParts {
   /** By device id, then by sequence number; a hub that starts again holds nothing. */
   readonly locks: Map<string, Map<number, Lock>>;
   readonly listeners: Map<string, Set<() => void>>;
 }
 
 export function createCloudMessages(parts: CloudMessageParts): Readonly<CloudMessages> {
-  const desk: Desk = { ...parts, locks: new Map(), listeners: new Map() };
+  const queues: Queues = { ...parts, locks: new Map(), listeners: new Map() };
   const forget = (deviceId: string): void => {
-    for (const lock of desk.locks.get(deviceId)?.values() ?? []) lock.cancelTimer();
-    desk.locks.delete(deviceId);
+    for (const lock of queues.locks.get(deviceId)?.values() ?? []) lock.cancelTimer();
+    queues.locks.delete(deviceId);
   };
   return Object.freeze<CloudMessages>({
-    enqueue: (deviceId, form) => enqueue(desk, deviceId, form),
-    receive: (deviceId, lockMs) => receive(desk, deviceId, lockMs),
-    settle: (deviceId, lockToken, how) => settle(desk, deviceId, lockToken, how),
+    enqueue: (deviceId, form) => enqueue(queues, deviceId, form),
+    receive: (deviceId, lockMs) => receive(queues, deviceId, lockMs),
+    settle: (deviceId, lockToken, how) => settle(queues, deviceId, lockToken, how),
     listen(deviceId, onMessage) {
-      const listeners = desk.listeners.get(deviceId) ?? new Set();
-      desk.listeners.set(deviceId, listeners.add(onMessage));
+      const listeners = queues.listeners.get(deviceId) ?? new Set();
+      queues.listeners.set(deviceId, listeners.add(onMessage));
       return () => {
         listeners.delete(onMessage);
-        if (listeners.size === 0 && desk.listeners.get(deviceId) === listeners) desk.listeners.delete(deviceId);
+        if (listeners.size === 0 && queues.listeners.get(deviceId) === listeners) queues.listeners.delete(deviceId);
       };
     },
     count(deviceId) {
-      const counted = desk.store.read((messages) => messages.count(deviceId));
+      const counted = queues.store.read((messages) => messages.count(deviceId));
       return counted.ok ? counted.value : 0;
     },
     purge(deviceId) {
-      const purged = changed(desk, (messages) => {
+      const purged = changed(queues, (messages) => {
         return messages.deviceExists(deviceId)
           ? ok(messages.removeAll(deviceId))
           : failed(hubFault('DeviceNotFound', { deviceId }));
@@ -103,21 +103,21 @@ export function createCloudMessages(parts: CloudMessageParts): Readonly<CloudMes
     },
     forget,
     close() {
-      for (const deviceId of [...desk.locks.keys()]) forget(deviceId);
+      for (const deviceId of [...queues.locks.keys()]) forget(deviceId);
     },
   });
 }
 
-function enqueue(desk: Desk, deviceId: string, form: CloudMessageForm): Outcome<CloudReceipt> {
+function enqueue(queues: Queues, deviceId: string, form: CloudMessageForm): Outcome<CloudReceipt> {
   const ack = checkedForm(form);
   if (!ack.ok) return ack;
-  const nowMs = desk.clock.nowMs();
+  const nowMs = queues.clock.nowMs();
   const expiresMs = expiryOf(form, nowMs);
   if (!expiresMs.ok) return expiresMs;
-  const messageId = form.system.messageId ?? desk.random.uuid();
-  const written = changed(desk, (messages) => {
+  const messageId = form.system.messageId ?? queues.random.uuid();
+  const written = changed(queues, (messages) => {
     if (!messages.deviceExists(deviceId)) return failed(hubFault('DeviceNotFound', { deviceId }));
-    removeStale(desk, messages, deviceId);
+    removeStale(queues, messages, deviceId);
     if (messages.count(deviceId) >= maxWaiting) {
       return failed(hubFault('DeviceMaximumQueueDepthExceeded', { deviceId, limit: maxWaiting }));
     }
@@ -125,7 +125,7 @@ function enqueue(desk: Desk, deviceId: string, form: CloudMessageForm): Outcome<
     const kept = { messageId, ack: ack.value, enqueuedMs: nowMs, expiresMs: expiresMs.value };
     return ok({ messageId, sequence: messages.add(deviceId, { ...kept, system, properties, payload }) });
   });
-  if (written.ok) tell(desk, deviceId);
+  if (written.ok) tell(queues, deviceId);
   return written;
 }
 
@@ -139,10 +139,10 @@ function expiryOf(form: CloudMessageForm, nowMs: number): Outcome<number> {
   return ok(Math.min(wantedMs, nowMs + maxLifeMs));
 }
 
-function receive(desk: Desk, deviceId: string, lockMs: number | undefined): Outcome<CloudDelivery | undefined> {
-  const received = changed(desk, (messages) => {
-    removeStale(desk, messages, deviceId);
-    const next = messages.waiting(deviceId).find(({ sequence }) => !isLocked(desk, deviceId, sequence));
+function receive(queues: Queues, deviceId: string, lockMs: number | undefined): Outcome<CloudDelivery | undefined> {
+  const received = changed(queues, (messages) => {
+    removeStale(queues, messages, deviceId);
+    const next = messages.waiting(deviceId).find(({ sequence }) => !isLocked(queues, deviceId, sequence));
     if (next === undefined) return ok(undefined);
     // counted before it is handed out: a device that dies of it does not get it for ever
     messages.noteDelivery(deviceId, next.sequence);
@@ -150,76 +150,76 @@ function receive(desk: Desk, deviceId: string, lockMs: number | undefined): Outc
   });
   if (!received.ok || received.value === undefined) return received.ok ? ok(undefined) : received;
   const message = received.value;
-  return ok({ message, lockToken: lock(desk, deviceId, message.sequence, lockMs) });
+  return ok({ message, lockToken: lock(queues, deviceId, message.sequence, lockMs) });
 }
 
-function lock(desk: Desk, deviceId: string, sequence: number, lockMs: number | undefined): string {
-  const token = desk.random.uuid();
-  const held = desk.locks.get(deviceId) ?? new Map<number, Lock>();
+function lock(queues: Queues, deviceId: string, sequence: number, lockMs: number | undefined): string {
+  const token = queues.random.uuid();
+  const held = queues.locks.get(deviceId) ?? new Map<number, Lock>();
   const release = (): void => {
-    if (unlocked(desk, deviceId, sequence)) tell(desk, deviceId);
+    if (unlocked(queues, deviceId, sequence)) tell(queues, deviceId);
   };
-  const cancelTimer = lockMs === undefined ? () => undefined : desk.clock.after(lockMs, release);
-  desk.locks.set(deviceId, held.set(sequence, { token, cancelTimer }));
+  const cancelTimer = lockMs === undefined ? () => undefined : queues.clock.after(lockMs, release);
+  queues.locks.set(deviceId, held.set(sequence, { token, cancelTimer }));
   return token;
 }
 
-function settle(desk: Desk, deviceId: string, lockToken: string, how: Settlement): Outcome<void> {
-  const held = desk.locks.get(deviceId) ?? new Map<number, Lock>();
+function settle(queues: Queues, deviceId: string, lockToken: string, how: Settlement): Outcome<void> {
+  const held = queues.locks.get(deviceId) ?? new Map<number, Lock>();
   const [sequence] = [...held].find(([, { token }]) => token === lockToken) ?? [];
   if (sequence === undefined) return failed(hubFault('DeviceMessageLockLost'));
   if (how !== 'abandon') {
-    const removed = changed(desk, (messages) => {
+    const removed = changed(queues, (messages) => {
       messages.remove(deviceId, sequence);
       return ok();
     });
     if (!removed.ok) return removed;
   }
-  unlocked(desk, deviceId, sequence);
-  if (how === 'abandon') tell(desk, deviceId);
+  unlocked(queues, deviceId, sequence);
+  if (how === 'abandon') tell(queues, deviceId);
   return ok();
 }
 
-function isLocked(desk: Desk, deviceId: string, sequence: number): boolean {
-  return desk.locks.get(deviceId)?.has(sequence) === true;
+function isLocked(queues: Queues, deviceId: string, sequence: number): boolean {
+  return queues.locks.get(deviceId)?.has(sequence) === true;
 }
 
-function unlocked(desk: Desk, deviceId: string, sequence: number): boolean {
-  const held = desk.locks.get(deviceId);
+function unlocked(queues: Queues, deviceId: string, sequence: number): boolean {
+  const held = queues.locks.get(deviceId);
   held?.get(sequence)?.cancelTimer();
   const was = held?.delete(sequence) === true;
-  if (held?.size === 0) desk.locks.delete(deviceId);
+  if (held?.size === 0) queues.locks.delete(deviceId);
   return was;
 }
 
 /** Those whose time is over or that were handed out as often as they may be; what somebody holds is left to them. */
-function removeStale(desk: Desk, messages: CloudMessageWriter, deviceId: string): void {
-  const nowMs = desk.clock.nowMs();
+function removeStale(queues: Queues, messages: CloudMessageWriter, deviceId: string): void {
+  const nowMs = queues.clock.nowMs();
   const isStale = ({ expiresMs, deliveryCount }: WaitingMessage): boolean =>
     deliveryCount >= maxDeliveries || (expiresMs !== undefined && expiresMs <= nowMs);
   for (const waiting of messages.waiting(deviceId)) {
-    if (!isStale(waiting) || isLocked(desk, deviceId, waiting.sequence)) continue;
+    if (!isStale(waiting) || isLocked(queues, deviceId, waiting.sequence)) continue;
     messages.remove(deviceId, waiting.sequence);
     const { sequence, deliveryCount } = waiting;
     const reason = deliveryCount >= maxDeliveries ? 'deliveries' : 'expiry';
-    desk.log.warn('message-dropped', { deviceId, sequence, deliveryCount, reason });
+    queues.log.warn('message-dropped', { deviceId, sequence, deliveryCount, reason });
   }
 }
 
-function tell(desk: Desk, deviceId: string): void {
-  for (const onMessage of [...(desk.listeners.get(deviceId) ?? [])]) onMessage();
+function tell(queues: Queues, deviceId: string): void {
+  for (const onMessage of [...(queues.listeners.get(deviceId) ?? [])]) onMessage();
 }
 
 /** A commit that keeps what the change refused apart from what the file refused. */
-function changed<T>(desk: Desk, change: (messages: CloudMessageWriter) => Outcome<T>): Outcome<T> {
+function changed<T>(queues: Queues, change: (messages: CloudMessageWriter) => Outcome<T>): Outcome<T> {
   let refused: HubFault | undefined;
-  const result: Result<T> = desk.store.write((messages) => {
+  const result: Result<T> = queues.store.write((messages) => {
     const outcome = change(messages);
     refused = outcome.ok ? undefined : outcome.fault;
     return outcome;
   });
   if (result.ok) return result;
   if (refused !== undefined) return failed(refused);
-  desk.log.error('store-failed', { code: result.fault.code });
+  queues.log.error('store-failed', { code: result.fault.code });
   return failed(hubFault('ServiceUnavailable', { reason: result.fault.say }));
 }

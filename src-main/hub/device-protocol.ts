@@ -20,7 +20,7 @@ import {
   twinResponseTopic,
 } from './device-topics.ts';
 import type { FaultSwitch } from './fault-switch.ts';
-import { errorNumber, httpStatus, type HubFault } from './hub-fault.ts';
+import { twinRefusal } from './hub-fault.ts';
 import type { JsonObject } from './json.ts';
 
 export interface DevicePeer {
@@ -153,7 +153,7 @@ function take(parts: ProtocolParts, connection: Connection, message: MqttMessage
     }
     case 'twin-get': {
       const twin = parts.desk.twin(clientId);
-      const body = twin.ok ? { status: 200, json: twin.value } : refusal(twin.fault);
+      const body = twin.ok ? { status: 200, json: twin.value } : twinRefusal(twin.fault);
       respond(connection, twinResponseTopic(body.status, published.requestId), body.json);
       return;
     }
@@ -162,7 +162,7 @@ function take(parts: ProtocolParts, connection: Connection, message: MqttMessage
       if (version.ok) {
         respond(connection, twinResponseTopic(204, published.requestId, version.value));
       } else {
-        const body = refusal(version.fault);
+        const body = twinRefusal(version.fault);
         respond(connection, twinResponseTopic(body.status, published.requestId), body.json);
       }
       return;
@@ -176,11 +176,6 @@ function take(parts: ProtocolParts, connection: Connection, message: MqttMessage
       return;
     case undefined:
   }
-}
-
-/** The Node SDK looks for `errorCode` in the body and not at the status in the topic. */
-function refusal(fault: HubFault): { readonly status: number; readonly json: JsonObject } {
-  return { status: httpStatus[fault.code], json: { errorCode: errorNumber(fault.code), message: fault.say } };
 }
 
 // Answers and notifications go by QoS 0: within a connection TCP delivers them, and after it the device asks anew.

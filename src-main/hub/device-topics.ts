@@ -1,4 +1,5 @@
 /** The MQTT topics a device speaks to its hub by (dps-wire section 10.2). */
+import { decodedOnce } from '../lib/base/percent.ts';
 import { isoTime } from '../lib/base/host.ts';
 import type { AppProperties, CloudMessage, SystemProperties } from './cloud-message.ts';
 
@@ -38,15 +39,14 @@ function methodAnswer(status: number, query: string): DevicePublish | undefined 
 /** `name=value&...`, percent-encoded; a name alone has an empty value. Undefined when it is not well encoded. */
 function parseBag(bag: string): readonly (readonly [string, string])[] | undefined {
   const text = bag.replace(/^\?/, '').replace(/\/$/, '');
-  try {
-    const pairs = text.split('&').filter((pair) => pair !== '');
-    return pairs.map((pair) => {
-      const [name = '', ...value] = pair.split('=');
-      return [decodeURIComponent(name), decodeURIComponent(value.join('='))] as const;
-    });
-  } catch {
-    return undefined;
+  const pairs: (readonly [string, string])[] = [];
+  for (const pair of text.split('&').filter((one) => one !== '')) {
+    const parts = pair.split('=').map(decodedOnce);
+    if (parts.includes(undefined)) return undefined;
+    const [name = '', ...value] = parts;
+    pairs.push([name, value.join('=')]);
   }
+  return pairs;
 }
 
 /** What the bag of a topic calls the properties that Azure names (dps-wire section 10.2). */
@@ -141,10 +141,5 @@ export function modelOfUserName(userName: string): string | undefined {
 
 /** Some SDKs percent-encode the id, some do not. */
 export function names(text: string, deviceId: string): boolean {
-  if (text === deviceId) return true;
-  try {
-    return decodeURIComponent(text) === deviceId;
-  } catch {
-    return false;
-  }
+  return text === deviceId || decodedOnce(text) === deviceId;
 }

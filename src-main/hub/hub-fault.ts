@@ -83,3 +83,8 @@ const numbers: Readonly<Partial<Record<HubFaultCode, number>>> = {
 export function errorNumber(code: HubFaultCode): number {
   return numbers[code] ?? httpStatus[code] * 1000 + 1;
 }
+
+/** To a device that asks for its twin; the Node SDK looks for `errorCode` in the body, and at no status. */
+export function twinRefusal({ code, say }: HubFault) {
+  return { status: httpStatus[code], json: { errorCode: errorNumber(code), message: say } } as const;
+}

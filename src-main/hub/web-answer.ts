@@ -3,6 +3,7 @@ import { fromUtf8 } from '../lib/base/bytes.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import { isoTime } from '../lib/base/host.ts';
 import { withoutSlashesAtEnd } from '../lib/base/path.ts';
+import { decodedOnce } from '../lib/base/percent.ts';
 import type { Random } from '../lib/base/random.ts';
 import { failed } from '../lib/base/result.ts';
 import type { WebReply, WebRequest } from '../lib/listen/https-server.ts';
@@ -52,14 +53,6 @@ export function jsonBody(request: WebRequest): Json | undefined {
 export function objectBody(request: WebRequest): JsonObject | undefined {
   const json = jsonBody(request);
   return isObject(json) ? json : undefined;
-}
-
-function decodedOnce(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }
 
 export function invalid(reason: string): Outcome<never> {

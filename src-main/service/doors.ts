@@ -9,7 +9,7 @@ import { createAmqpDeviceWire, maxFrameBytes } from './amqp/device-wire.ts';
 import type { ErrorParts } from './core/error-body.ts';
 import type { RegistrationDesk } from './core/registration-desk.ts';
 import { maxHttpBodyBytes, type HttpFront } from './http/front.ts';
-import { createDeviceWire, maxPacketBytes } from './mqtt/device-wire.ts';
+import { createMqttDeviceWire, maxPacketBytes } from './mqtt/device-wire.ts';
 import type { ServiceOptions, ServicePorts } from './options.ts';
 
 export interface DoorParts extends ErrorParts {
@@ -29,7 +29,7 @@ export interface OpenDoors {
 export async function openDoors(parts: DoorParts): Promise<Result<OpenDoors>> {
   const { options, credential, front, log } = parts;
   const { listen: host, ports, retryAfterS } = options;
-  const mqtt = await createDeviceWire({ ...parts, retryAfterS });
+  const mqtt = await createMqttDeviceWire({ ...parts, retryAfterS });
   const amqp = createAmqpDeviceWire({ ...parts, retryAfterS });
   const opened: Listener[] = [];
   const close = async (): Promise<void> => {

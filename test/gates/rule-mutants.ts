@@ -150,21 +150,15 @@ export const ruleMutants: readonly RuleMutant[] = [
   },
   {
     rule: 19,
-    file: 'service/http/device-api.ts',
+    file: 'service/core/registration-body.ts',
     find: 'deviceRegistration.safeParse(json ?? {})',
     replace: 'deviceRegistration.safeParse(json)',
   },
   {
     rule: 19,
-    file: 'service/mqtt/json-body.ts',
-    find: "if (text === '') return ok({});",
-    replace: "if (text === '') return unreadable;",
-  },
-  {
-    rule: 19,
-    file: 'service/amqp/device-wire.ts',
-    find: "if (text.trim() === '') return ok({});",
-    replace: "if (text.trim() === '') return unreadable;",
+    file: 'service/core/registration-body.ts',
+    find: "text === '' ? { value: undefined } : parseJson(text)",
+    replace: 'parseJson(text)',
   },
   {
     rule: 20,

@@ -6,7 +6,7 @@ import { messageIds } from '../../src-main/lib/listen/amqp-message-ids.ts';
 import { readSaslFrame } from '../../src-main/lib/listen/amqp-sasl-frame.ts';
 import { parseDeviceAddress } from '../../src-main/service/amqp/device-address.ts';
 import { parseTpmInit, payloadOf, tpmSegments } from '../../src-main/service/amqp/tpm-segments.ts';
-import { registrationOf } from '../../src-main/service/mqtt/json-body.ts';
+import { registrationIn } from '../../src-main/service/core/registration-body.ts';
 import { parseRequestTopic } from '../../src-main/service/mqtt/topics.ts';
 import { parseUserName } from '../../src-main/service/mqtt/user-name.ts';
 import { attach, begin, credit, frames, messages, open, saslFrame, transfer } from '../exams/amqp-raw.ts';
@@ -51,7 +51,7 @@ export function wireParsers(): readonly Parser[] {
       name: 'MQTT registration body',
       inputs,
       samples: ['{"registrationId":"dev-01","payload":null}', ' ', 'null'].map(utf8),
-      read: registrationOf,
+      read: registrationIn,
     },
     {
       name: 'AMQP address',

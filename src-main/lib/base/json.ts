@@ -5,20 +5,20 @@
 const maxDepth = 64;
 // A twin of 32 kB has some 3,000 members and elements, a bulk of ten of them 30,000; each costs whoever looks at it
 // some microseconds, and a body of 512 kB has room for 250,000.
-const maxValues = 32_768;
+const usualValues = 32_768;
 
 /** Undefined when the text is no JSON, or is nested deeper or has more members than any honest sender's. */
-export function parseJson(text: string): { readonly value: unknown } | undefined {
+export function parseJson(text: string, maxValues = usualValues): { readonly value: unknown } | undefined {
   try {
     const value = JSON.parse(text) as unknown;
-    return isWithinBounds(value) ? { value } : undefined;
+    return isWithinBounds(value, maxValues) ? { value } : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Level by level and without recursion: how deep it is, is the sender's choice. */
-function isWithinBounds(value: unknown): boolean {
+function isWithinBounds(value: unknown, maxValues: number): boolean {
   let level: readonly unknown[] = [value];
   let left = maxValues;
   for (let depth = 0; depth <= maxDepth; depth += 1) {

@@ -1,4 +1,5 @@
 /** Shared access signatures (dps-wire 1.7 and 7.1): made from a key or a TPM, verified over the raw `sr` text. */
+import { decodedOnce } from '../base/percent.ts';
 import { hash, timingSafeEqual } from 'node:crypto';
 import { fromBase64, toBase64, utf8 } from '../base/bytes.ts';
 import { failed, ok, type Result } from '../base/result.ts';
@@ -65,23 +66,14 @@ function parametersOf(text: string): ReadonlyMap<string, string> | undefined {
 
 function tokenOf(raw: ReadonlyMap<string, string>): SasToken | undefined {
   const rawResource = raw.get('sr');
-  const resource = decoded(rawResource);
-  const signature = fromBase64(decoded(raw.get('sig')) ?? '?');
+  const resource = decodedOnce(rawResource);
+  const signature = fromBase64(decodedOnce(raw.get('sig')) ?? '?');
   const expiry = raw.get('se') ?? '';
-  const keyName = decoded(raw.get('skn') ?? '');
+  const keyName = decodedOnce(raw.get('skn') ?? '');
   if (rawResource === undefined || resource === undefined || keyName === undefined) return undefined;
   if (signature === undefined || !/^\d{1,12}$/.test(expiry)) return undefined;
   const signedBytes = utf8(`${rawResource}\n${expiry}`);
   return { rawResource, resource, signature, signedBytes, expiresAtS: Number(expiry), keyName };
-}
-
-function decoded(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }
 
 /**
@@ -93,7 +85,7 @@ export function resourceCovers(
   asked: { readonly hosts: readonly string[]; /** As on the wire. */ readonly path: string },
 ): boolean {
   const [named = '', ...scope] = segmentsOf(resource.replace(/^[a-z]+:\/\//i, ''));
-  const path = segmentsOf(asked.path).map((segment) => decoded(segment)?.toLowerCase());
+  const path = segmentsOf(asked.path).map((segment) => decodedOnce(segment)?.toLowerCase());
   return (
     asked.hosts.some((host) => withoutPort(named) === withoutPort(host)) &&
     scope.every((segment, at) => segment.toLowerCase() === path[at])

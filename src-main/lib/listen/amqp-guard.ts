@@ -51,7 +51,7 @@ interface Performative {
   readonly payload: Buffer;
 }
 
-interface Partial {
+interface Unfinished {
   readonly pieces: Buffer[];
   frameBytes: number;
 }
@@ -60,15 +60,15 @@ interface State {
   readonly limits: GuardLimits;
   readonly engine: EngineView;
   /** Pieces of messages that are not complete, by channel and handle. */
-  readonly partial: Map<string, Partial>;
+  readonly unfinished: Map<string, Unfinished>;
   /** With the frames that they came in, which stay in memory as long. */
-  partialBytes: number;
+  unfinishedBytes: number;
   opened: boolean;
   ids: MessageIds;
 }
 
 export function createAmqpGuard(limits: GuardLimits, engine: EngineView): AmqpGuard {
-  const state: State = { limits, engine, partial: new Map(), partialBytes: 0, opened: false, ids: {} };
+  const state: State = { limits, engine, unfinished: new Map(), unfinishedBytes: 0, opened: false, ids: {} };
   return {
     refuses(frame) {
       const bodyAt = (frame[4] ?? 0) * 4;
@@ -121,7 +121,7 @@ function forgetLink(state: State, { channel, frame, fields }: Performative): und
 }
 
 function forgetSession(state: State, { channel }: Performative): undefined {
-  for (const key of state.partial.keys()) if (key.startsWith(`${channel}:`)) drop(state, key);
+  for (const key of state.unfinished.keys()) if (key.startsWith(`${channel}:`)) drop(state, key);
 }
 
 function checkOpen(state: State, { frame, fields }: Performative): AmqpError | undefined {
@@ -188,34 +188,34 @@ function checkTransfer(state: State, performative: Performative): AmqpError | un
   if (payload.length === 0) return malformed('The transfer is empty.');
   const key = keyOf(channel, handle);
   // Section 2.7.5: only what continues a message may leave it out.
-  const isNamed = unsignedAt(frame, fields[1]) !== undefined || state.partial.has(key);
+  const isNamed = unsignedAt(frame, fields[1]) !== undefined || state.unfinished.has(key);
   return isNamed ? collect(state, key, performative) : malformed('The transfer has no delivery-id.');
 }
 
 /** Until the message is complete: then it is read once more before the engine reads it. */
 function collect(state: State, key: string, { frame, fields, payload }: Performative): AmqpError | undefined {
   const frameBytes = frame.length + frameOverhead;
-  if (state.partialBytes + frameBytes > state.limits.maxMessageBytes) {
+  if (state.unfinishedBytes + frameBytes > state.limits.maxMessageBytes) {
     return { condition: 'amqp:link:message-size-exceeded', description: 'The message is too large.' };
   }
-  const partial = state.partial.get(key) ?? { pieces: [], frameBytes: 0 };
-  partial.pieces.push(payload);
+  const message = state.unfinished.get(key) ?? { pieces: [], frameBytes: 0 };
+  message.pieces.push(payload);
   if (booleanAt(frame, fields[5])) {
-    partial.frameBytes += frameBytes;
-    state.partialBytes += frameBytes;
-    state.partial.set(key, partial);
+    message.frameBytes += frameBytes;
+    state.unfinishedBytes += frameBytes;
+    state.unfinished.set(key, message);
     return undefined;
   }
   drop(state, key);
-  const ids = messageIds(partial.pieces.length === 1 ? payload : Buffer.concat(partial.pieces));
+  const ids = messageIds(message.pieces.length === 1 ? payload : Buffer.concat(message.pieces));
   if (ids === undefined) return malformed('The message cannot be decoded.');
   state.ids = ids;
   return undefined;
 }
 
 function drop(state: State, key: string): void {
-  state.partialBytes -= state.partial.get(key)?.frameBytes ?? 0;
-  state.partial.delete(key);
+  state.unfinishedBytes -= state.unfinished.get(key)?.frameBytes ?? 0;
+  state.unfinished.delete(key);
 }
 
 function keyOf(channel: number, handle: number): string {

@@ -1,11 +1,10 @@
 /** The core's refusals as AMQP says them (dps-wire 3.3): a condition, the error's JSON, and when to come again. */
 import type { AmqpError } from '../../lib/listen/amqp.ts';
-import type { ErrorBody } from '../core/error-body.ts';
+import { isTransient, type ErrorBody } from '../core/error-body.ts';
 
 export function amqpErrorOf({ status, json, retryAfterS }: ErrorBody, usualRetryAfterS: number): AmqpError {
   const error = { condition: conditionOf(status), description: JSON.stringify(json) };
-  const isTransient = status === 429 || status >= 500;
-  return isTransient ? { ...error, info: retryAfter(retryAfterS ?? usualRetryAfterS) } : error;
+  return isTransient(status) ? { ...error, info: retryAfter(retryAfterS ?? usualRetryAfterS) } : error;
 }
 
 function conditionOf(status: number): string {

@@ -1,4 +1,5 @@
 /** The one address a device has (dps-wire 3.1), in the three spellings of the SDKs. */
+import { decodedOnce } from '../../lib/base/percent.ts';
 
 export interface DeviceAddress {
   readonly idScope: string;
@@ -15,19 +16,10 @@ const pattern = /^(?:amqps?:\/\/[^/]*\/|\/)?([^/]+)\/registrations\/([^/]+)\/?$/
 export function parseDeviceAddress(text: string): DeviceAddress | undefined {
   if (text.length > maxLength) return undefined;
   const [, scope, id] = pattern.exec(text) ?? [];
-  const idScope = decoded(scope);
-  const registrationId = decoded(id);
+  // as the segments of the HTTPS address are (dps-wire 1.1)
+  const idScope = decodedOnce(scope);
+  const registrationId = decodedOnce(id);
   return idScope === undefined || registrationId === undefined ? undefined : { idScope, registrationId };
-}
-
-/** Percent-decoded once, as the segments of the HTTPS address are (dps-wire 1.1). */
-function decoded(segment: string | undefined): string | undefined {
-  if (segment === undefined) return undefined;
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return undefined;
-  }
 }
 
 export function sameDevice(one: DeviceAddress, other: DeviceAddress): boolean {

@@ -1,10 +1,7 @@
 /** The device API over AMQP (dps-wire 3): a login says who, a link's address too, a message's property says what. */
 import { inBackground, nameOf } from '../../lib/base/background.ts';
-import { fromUtf8, utf8 } from '../../lib/base/bytes.ts';
-import { parseJson } from '../../lib/base/json.ts';
+import { utf8 } from '../../lib/base/bytes.ts';
 import { createLane } from '../../lib/base/lane.ts';
-import { failed, ok, type Result } from '../../lib/base/result.ts';
-import { deviceRegistration, type DeviceRegistration } from '../../lib/dps/wire.ts';
 import { createAmqpAcceptor } from '../../lib/listen/amqp-acceptor.ts';
 import type {
   AmqpAttach,
@@ -21,8 +18,9 @@ import { createAmqpReplies, type AmqpReplies } from '../../lib/listen/amqp-repli
 import type { AcceptStream } from '../../lib/listen/device-web-sockets.ts';
 import { maxTlsConnections } from '../../lib/listen/tls-server.ts';
 import type { DeviceClaim } from '../core/claim.ts';
-import { errorBody, errorBodyOf, type ErrorParts } from '../core/error-body.ts';
+import { errorBodyOf, internalError, type ErrorParts } from '../core/error-body.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
+import { registrationIn } from '../core/registration-body.ts';
 import type { RegistrationDesk } from '../core/registration-desk.ts';
 import { amqpErrorOf, retryAfter } from './amqp-error.ts';
 import { parseDeviceAddress, sameDevice, type DeviceAddress } from './device-address.ts';
@@ -183,7 +181,7 @@ async function answerTo(caller: Caller, link: AmqpLink, message: AmqpMessage): P
     }
   } catch (error) {
     parts.log.error('request-failed', { error: nameOf(error) });
-    return amqpErrorOf(errorBody(parts, 500_001, 'Internal error.'), parts.retryAfterS);
+    return amqpErrorOf(internalError(parts), parts.retryAfterS);
   }
 }
 
@@ -200,7 +198,7 @@ function claimOf({ connection, authorization }: Caller, link: AmqpLink, device: 
 }
 
 async function register(caller: Caller, claim: DeviceClaim, body: AmqpBody): Promise<Answer | AmqpError> {
-  const registration = registrationOf(body);
+  const registration = registrationIn(contentOf(body));
   if (!registration.ok) return errorOf(caller, registration.fault);
   const answer = await caller.parts.registrations.register({ ...claim, body: registration.value });
   if (!answer.ok) return errorOf(caller, answer.fault);
@@ -214,20 +212,8 @@ async function poll(caller: Caller, claim: DeviceClaim, operationId: string): Pr
   return operation.ok ? operation.value : errorOf(caller, operation.fault);
 }
 
-const unreadable = failed(serviceFault('invalid', { reason: 'The body is not a device registration.' }));
-
-/** Rules 18 and 19: an empty body is a registration too; the link says whose. */
-function registrationOf(body: AmqpBody): Result<DeviceRegistration, ServiceFault> {
-  const text = textOf(body);
-  if (text === undefined) return unreadable;
-  if (text.trim() === '') return ok({});
-  const json = parseJson(text);
-  if (json === undefined) return unreadable;
-  const read = deviceRegistration.safeParse(json.value ?? {});
-  return read.success ? ok(read.data) : unreadable;
-}
-
-function textOf(body: AmqpBody): string | undefined {
-  if (body.is === 'data') return fromUtf8(body.bytes);
+/** Of a value its text alone; what else it may hold is passed over (dps-wire 3.2). */
+function contentOf(body: AmqpBody): Uint8Array | string {
+  if (body.is === 'data') return body.bytes;
   return body.is === 'value' && typeof body.value === 'string' ? body.value : '';
 }

@@ -5,7 +5,7 @@ import type { Log } from '../../lib/base/log.ts';
 import type { SaslExchange, SaslStep } from '../../lib/listen/amqp.ts';
 import type { TlsPeer } from '../../lib/listen/tls-peer.ts';
 import type { DeviceClaim } from '../core/claim.ts';
-import { errorCodes } from '../core/error-body.ts';
+import { isTransient, statusOf } from '../core/error-body.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
 import type { AdmitAnswer, RegistrationDesk } from '../core/registration-desk.ts';
 import { parseDeviceAddress, type DeviceAddress } from './device-address.ts';
@@ -148,6 +148,5 @@ function turnedAway(parts: SaslParts, device: DeviceAddress, answer: Result<unkn
   const code = answer.ok ? 'unauthorized' : answer.fault.code;
   // the desk tells of what it refuses itself
   if (answer.ok) parts.log.warn('amqp-challenge-open', { registrationId: device.registrationId });
-  const status = Math.floor(errorCodes[code] / 1_000);
-  return status === 429 || status >= 500 ? { is: 'unavailable' } : refused;
+  return isTransient(statusOf(code)) ? { is: 'unavailable' } : refused;
 }

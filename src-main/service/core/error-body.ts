@@ -65,6 +65,22 @@ export function errorBody(parts: ErrorParts, errorCode: number, message: string)
   return told(parts, { errorCode, reason: message, message });
 }
 
+/** A bug of ours, or what we have not foreseen: it is in the log by its name. */
+export function internalError(parts: ErrorParts): ErrorBody {
+  return errorBody(parts, internal.code, internal.message);
+}
+
+export const internal = { code: 500_001, message: 'Internal error.' } as const;
+
+export function statusOf(code: ServiceFaultCode): number {
+  return Math.floor(errorCodes[code] / 1_000);
+}
+
+/** Whether the same may be right a moment later (dps-wire 1.9). */
+export function isTransient(status: number): boolean {
+  return status === 429 || status >= 500;
+}
+
 /** What is told outside: nothing of this machine's folders. The log has it whole. */
 export function spoken({ code, say }: ServiceFault): string {
   if (code === 'store-failed') return 'The service cannot keep its records.';

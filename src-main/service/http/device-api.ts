@@ -1,10 +1,10 @@
 /** The device API (dps-wire 1): register, poll, look up. */
 import { ok, type Result } from '../../lib/base/result.ts';
-import { deviceRegistration } from '../../lib/dps/wire.ts';
 import type { WebReply } from '../../lib/listen/https-server.ts';
 import type { DeviceClaim } from '../core/attestation.ts';
 import type { ErrorParts } from '../core/error-body.ts';
-import { serviceFault, type ServiceFault } from '../core/faults.ts';
+import type { ServiceFault } from '../core/faults.ts';
+import { registrationOf } from '../core/registration-body.ts';
 import type { RegistrationDesk } from '../core/registration-desk.ts';
 import { route, type Route, type RoutedRequest } from './routes.ts';
 import { errorReply, jsonHeaders } from './wire-error.ts';
@@ -57,17 +57,14 @@ function challengeReply(authenticationKey: string): WebReply {
   return { status: 401, headers: jsonHeaders, body: JSON.stringify(body) };
 }
 
-/** Rules 18 and 19: the body may be empty, and its payload anything. */
 function claimOf(routed: RoutedRequest, json: unknown): Result<DeviceClaim, ServiceFault> {
-  const body = deviceRegistration.safeParse(json ?? {});
-  if (!body.success) {
-    return { ok: false, fault: serviceFault('invalid', { reason: 'The body is not a device registration.' }) };
-  }
+  const body = registrationOf(json);
+  if (!body.ok) return body;
   const { request, names } = routed;
   return ok({
     idScope: names[0] ?? '',
     registrationId: names[1] ?? '',
-    body: body.data,
+    body: body.value,
     authorization: request.header('authorization'),
     certificates: request.peer.certificates,
     apiVersion: request.query.get('api-version') ?? undefined,

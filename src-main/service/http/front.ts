@@ -2,6 +2,7 @@
 import { fromUtf8 } from '../../lib/base/bytes.ts';
 import { parseJson } from '../../lib/base/json.ts';
 import type { WebRefusal, WebReply, WebRequest } from '../../lib/listen/https-server.ts';
+import { internal } from '../core/error-body.ts';
 import { caRoutes, type CaApiParts } from './ca-api.ts';
 import { controlRoutes, type ControlApiParts } from './control-api.ts';
 import { deviceRoutes, type DeviceApiParts } from './device-api.ts';
@@ -23,7 +24,7 @@ export const maxHttpBodyBytes = 512 * 1024;
 const refusals = {
   'body-too-large': [413_001, 'The body is too large.'],
   malformed: [400_001, 'The request cannot be read.'],
-  internal: [500_001, 'Internal error.'],
+  internal: [internal.code, internal.message],
 } as const satisfies Record<WebRefusal, readonly [number, string]>;
 
 export function createHttpFront(parts: HttpFrontParts): HttpFront {

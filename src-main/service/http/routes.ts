@@ -1,5 +1,6 @@
 /** From a method and a path to a handler: case-insensitive, a slash at the end is passed over (rule 14). */
 import { withoutSlashesAtEnd } from '../../lib/base/path.ts';
+import { decodedOnce } from '../../lib/base/percent.ts';
 import type { WebReply, WebRequest } from '../../lib/listen/https-server.ts';
 
 export interface RoutedRequest {
@@ -51,12 +52,4 @@ export function findRoute(routes: readonly Route[], request: WebRequest): Found 
     if (names.every((name) => name !== undefined)) return { is: 'route', route: candidate, names };
   }
   return isKnown ? { is: 'wrong-method' } : { is: 'nothing' };
-}
-
-function decodedOnce(text: string): string | undefined {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return undefined;
-  }
 }

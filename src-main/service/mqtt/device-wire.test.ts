@@ -8,7 +8,7 @@ import { jsonLog } from '../../lib/base/log.ts';
 import { failed, ok } from '../../lib/base/result.ts';
 import { serviceFault } from '../core/faults.ts';
 import type { RegistrationDesk } from '../core/registration-desk.ts';
-import { createDeviceWire, type DeviceWire } from './device-wire.ts';
+import { createMqttDeviceWire, type DeviceWire } from './device-wire.ts';
 
 const refused = failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
 const away = failed(serviceFault('store-failed', { reason: 'the disk is full' }));
@@ -36,7 +36,7 @@ async function open(admit: (registrationId: string) => Awaited<ReturnType<Regist
     (line) => lines.push(line),
     () => '',
   );
-  const wire = await createDeviceWire({ clock, random: systemRandom, log, registrations, retryAfterS: 3 });
+  const wire = await createMqttDeviceWire({ clock, random: systemRandom, log, registrations, retryAfterS: 3 });
   wires.push(wire);
   return { clock, wire, judged, lines };
 }

@@ -8,10 +8,11 @@ import type { MqttBroker, MqttConnect, MqttConnection, MqttDecision, MqttHooks }
 import type { TlsPeer } from '../../lib/listen/tls-peer.ts';
 import { maxTlsConnections } from '../../lib/listen/tls-server.ts';
 import type { DeviceClaim } from '../core/claim.ts';
-import { errorBody, errorBodyOf, errorCodes, type ErrorParts } from '../core/error-body.ts';
+import { errorBodyOf, internalError, isTransient, statusOf, type ErrorParts } from '../core/error-body.ts';
 import { serviceFault, type ServiceFault } from '../core/faults.ts';
+import { registrationIn } from '../core/registration-body.ts';
 import type { RegistrationDesk } from '../core/registration-desk.ts';
-import { asciiJson, registrationOf } from './json-body.ts';
+import { asciiJson } from './json-body.ts';
 import { parseRequestTopic, responseFilter, responseTopic, type DeviceRequest } from './topics.ts';
 import { parseUserName } from './user-name.ts';
 
@@ -47,7 +48,7 @@ const maxBusy = 8;
 // SDKs ask within seconds and are judged by it; one that is still unproven then is judged without being asked.
 const unprovenStayMs = 30_000;
 
-export async function createDeviceWire(parts: DeviceWireParts): Promise<DeviceWire> {
+export async function createMqttDeviceWire(parts: DeviceWireParts): Promise<DeviceWire> {
   const broker: MqttBroker<Caller> = await createMqttBroker<Caller>(
     hooksOf(parts, (clientId) => broker.connection(clientId) !== undefined),
     // Devices come by two listeners, 8883 and the WebSockets of 443, each with its own bound.
@@ -153,13 +154,9 @@ const tpmIsElsewhere = serviceFault('unauthorized', { reason: 'A TPM registers o
 
 /** Transient is told as such (dps-wire 2.1: CONNACK 3 is "try again later"). */
 function decisionOf(fault: ServiceFault): MqttDecision {
-  const status = Math.floor(errorCodes[fault.code] / 1_000);
+  const status = statusOf(fault.code);
   if (isTransient(status)) return { is: 'unavailable' };
   return { is: status === 400 ? 'identifier-rejected' : 'not-authorized' };
-}
-
-function isTransient(status: number): boolean {
-  return status === 429 || status >= 500;
 }
 
 // ---- what is asked
@@ -194,12 +191,12 @@ async function answerTo(parts: DeviceWireParts, claim: DeviceClaim | undefined, 
       : await poll(parts, claim, asked.operationId);
   } catch (error) {
     parts.log.error('request-failed', { error: nameOf(error) });
-    return errorBody(parts, 500_001, 'Internal error.');
+    return internalError(parts);
   }
 }
 
 async function register(parts: DeviceWireParts, claim: DeviceClaim, payload: Uint8Array): Promise<Answer> {
-  const body = registrationOf(payload);
+  const body = registrationIn(payload);
   if (!body.ok) return errorBodyOf(parts, body.fault);
   const answer = await parts.registrations.register({ ...claim, body: body.value });
   if (!answer.ok) return errorBodyOf(parts, answer.fault);

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../lib/base/bytes.ts';
 import { must } from '../../lib/base/result.ts';
-import { asciiJson, registrationOf } from './json-body.ts';
+import { registrationIn } from '../core/registration-body.ts';
+import { asciiJson } from './json-body.ts';
 import { parseRequestTopic, responseTopic } from './topics.ts';
 import { parseUserName } from './user-name.ts';
 
@@ -99,13 +100,13 @@ describe('the bodies', () => {
   });
 
   it.each(['', ' ', '\n', 'null', '{}'])('[rule 19] %j is a registration without anything of its own', (body) => {
-    expect(must(registrationOf(utf8(body)))).toEqual({});
+    expect(must(registrationIn(utf8(body)))).toEqual({});
   });
 
   it('come in as anything and are never an error of ours', () => {
     fc.assert(
       fc.property(fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.json().map(utf8)), (payload) => {
-        const body = registrationOf(payload);
+        const body = registrationIn(payload);
         expect(body.ok || body.fault.code === 'invalid').toBe(true);
       }),
     );

@@ -1,4 +1,5 @@
 /** What the user name of a CONNECT says (dps-wire 2.1): `{scope}/registrations/{rid}/api-version=V&ClientVersion=...`. */
+import { decodedOnce } from '../../lib/base/percent.ts';
 
 export interface DeviceUserName {
   readonly idScope: string;
@@ -19,20 +20,12 @@ export function parseUserName(text: string): DeviceUserName | undefined {
   const idEnd = text.indexOf('/', collectionEnd + 1);
   if (scopeEnd < 1 || collectionEnd < 0 || idEnd < 0) return undefined;
   if (text.slice(scopeEnd + 1, collectionEnd).toLowerCase() !== collection) return undefined;
-  const idScope = decoded(text.slice(0, scopeEnd));
-  const registrationId = decoded(text.slice(collectionEnd + 1, idEnd));
+  // as the segments of the HTTPS address are (dps-wire 1.1)
+  const idScope = decodedOnce(text.slice(0, scopeEnd));
+  const registrationId = decodedOnce(text.slice(collectionEnd + 1, idEnd));
   if (idScope === undefined || registrationId === undefined || registrationId === '') return undefined;
   const apiVersion = apiVersionPattern.exec(text.slice(idEnd))?.[1];
   return apiVersion === undefined ? undefined : { idScope, registrationId, apiVersion };
 }
 
 const apiVersionPattern = /[/?&]api-version=([\w.-]{1,64})(?:&|$)/i;
-
-/** Percent-decoded once, as the segments of the HTTPS address are (dps-wire 1.1). */
-function decoded(segment: string): string | undefined {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return undefined;
-  }
-}
