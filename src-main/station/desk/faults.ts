@@ -13,6 +13,10 @@ export const deskFault = faultMaker({
     say: 'This station cannot do that yet ({name}).',
     hint: 'Take a newer version of the station.',
   },
+  'unit-not-interrupted': {
+    say: 'This unit is not among the interrupted units.',
+    hint: 'Look at the list of interrupted units again.',
+  },
   'target-starting': {
     say: 'The provisioning service is still starting.',
     hint: 'Wait a few seconds, then try again.',

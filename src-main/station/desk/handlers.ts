@@ -127,7 +127,7 @@ function handlersFor(parts: DeskParts): Handlers {
     'batch.report': ({ batchId, format }) => parts.reports.write(batchId, format),
     'profile.list': async () => ok({ profiles: [...parts.profiles.list()] }),
     'unit.list': (query) => store.listUnits(defined(query)),
-    ...recoveryCalls(),
+    ...recoveryCalls(parts),
     'outbox.list': (query) => store.listOutbox(defined(query)),
     'outbox.retry': ({ entryId }) => store.retryOutbox(entryId, operator()),
     'signer.list': async () => ok({ signers: [...signers.list()] }),

@@ -14,6 +14,7 @@ import type {
   UnitState,
   UnitView,
 } from '../../contract/views.ts';
+import type { RecoveryUnitView } from '../../contract/recovery-views.ts';
 import type { Batch, BatchTerms } from '../batches/model.ts';
 import type { BatchSigner } from '../batches/terms.ts';
 
@@ -42,6 +43,9 @@ export interface DeskStore {
   ): Promise<Result<Page<UnitView>>>;
   listOutbox(query: PageQuery & { state?: OutboxState }): Promise<Result<Page<OutboxEntryView>>>;
   retryOutbox(entryId: number, by: string): Promise<Result<OutboxEntryView>>;
+  /** Those that wait first. */
+  listRecoveries(): Promise<Result<readonly RecoveryUnitView[]>>;
+  nameRecovery(unitId: string, reason: string, by: string): Promise<Result<void>>;
   /** Into the audit chain. */
   appendEvent(event: {
     readonly kind: string;

@@ -1,21 +1,68 @@
 /** The counter of interrupted units, of rework and of golden samples. */
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { CallName } from '../../contract/calls.ts';
+import type { RecoveryUnitView } from '../../contract/recovery-views.ts';
+import type { SlotView } from '../../contract/views.ts';
+import type { Batch, SerialNumber } from '../batches/model.ts';
+import type { Bench } from '../bench/bench.ts';
 import { deskFault } from './faults.ts';
+import type { DeskStation, DeskStore } from './ports.ts';
+
+export interface RecoveryDeskParts {
+  readonly store: DeskStore;
+  readonly bench: Pick<Bench, 'start'>;
+  readonly station: DeskStation;
+}
 
 async function notBuilt(name: CallName): Promise<Result<never>> {
   return failed(deskFault('call-not-built', { name }));
 }
 
-export function recoveryCalls() {
+export function recoveryCalls(parts: RecoveryDeskParts) {
+  const { store, station } = parts;
+  const listed = async (): Promise<Result<{ units: RecoveryUnitView[] }>> => {
+    const units = await store.listRecoveries();
+    return units.ok ? ok({ units: [...units.value] }) : units;
+  };
   return {
     'unit.history': () => notBuilt('unit.history'),
     'unit.rework': () => notBuilt('unit.rework'),
-    'recovery.list': async () => ok({ units: [] }),
-    'recovery.resume': () => notBuilt('recovery.resume'),
-    'recovery.name': () => notBuilt('recovery.name'),
+    'recovery.list': listed,
+    'recovery.resume': (input: ResumeOrder) => resume(parts, input),
+    'recovery.name': async ({ unitId, reason }: { readonly unitId: string; readonly reason: string }) => {
+      const named = await store.nameRecovery(unitId, reason, station.view().operator);
+      return named.ok ? listed() : named;
+    },
     'golden.list': async () => ok({ samples: [] }),
     'golden.add': () => notBuilt('golden.add'),
     'golden.remove': () => notBuilt('golden.remove'),
   } as const;
+}
+
+interface ResumeOrder {
+  readonly unitId: string;
+  readonly slot?: number | undefined;
+}
+
+/** A person says where the unit is: as if its label had been scanned for that slot. */
+async function resume(parts: RecoveryDeskParts, { unitId, slot }: ResumeOrder): Promise<Result<SlotView>> {
+  const listed = await parts.store.listRecoveries();
+  if (!listed.ok) return listed;
+  const unit = listed.value.find((one) => one.unitId === unitId);
+  if (unit === undefined) return failed(deskFault('unit-not-interrupted'));
+  const batch = await batchFor(parts, unit);
+  if (!batch.ok) return batch;
+  return parts.bench.start({
+    batch: batch.value,
+    serialNumber: unit.serialNumber as SerialNumber,
+    operator: parts.station.view().operator,
+    slot: slot ?? unit.slot,
+  });
+}
+
+/** A unit whose batch was closed meanwhile goes on in the one that is worked on now. */
+async function batchFor({ store, station }: RecoveryDeskParts, unit: RecoveryUnitView): Promise<Result<Batch>> {
+  const own = await store.openedBatch(unit.batchId);
+  const { batchId } = station.view();
+  return own.ok && own.value.state === 'closed' && batchId !== undefined ? store.openedBatch(batchId) : own;
 }
