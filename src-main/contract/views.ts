@@ -247,6 +247,8 @@ export const OutboxEntryView = z.object({
   serialNumber: z.string().optional(),
   batchId: Id,
   state: z.enum(outboxStates),
+  /** Absent: it enrolls. After rework an entry replaces what the service holds, or disables what a unit was before. */
+  act: z.enum(['replace', 'disable']).optional(),
   attempts: Count,
   createdMs: TimeMs,
   nextDueMs: TimeMs.optional(),

@@ -49,6 +49,11 @@ function modelService(script: readonly Trouble[], poison: ReadonlySet<string>) {
         if (isWhole) return failed(dpsFault('call-refused', peer));
         return ok(items.map(refusalOf).filter((refusal) => refusal !== undefined));
       }),
+    replace: async (item) =>
+      call(() => {
+        held.set(item.registrationId, item);
+        return ok();
+      }),
     individual: async (id) => call(() => ok<HeldEnrollment | undefined>(held.get(id))),
     group: async () => ok(undefined),
     putGroup: async () => ok(),

@@ -16,7 +16,7 @@ export type IndividualAttestation =
 
 interface Common {
   readonly capabilities: { readonly iotEdge: false };
-  readonly provisioningStatus: 'enabled';
+  readonly provisioningStatus: 'enabled' | 'disabled';
   readonly reprovisionPolicy: { readonly updateHubAssignment: true; readonly migrateDeviceData: true };
   readonly initialTwin?: InitialTwin;
 }

@@ -38,7 +38,11 @@ export const batchFault = faultMaker({
   },
   'unit-already-passed': {
     say: 'Unit {serialNumber} passed already: {passedAt}, slot {slot}, {operator}.',
-    hint: 'Take it out: there is nothing left to do. If it is another unit, its label is wrong.',
+    hint: 'Take it out: there is nothing left to do. To do it again, let a supervisor open it for rework.',
+  },
+  'unit-reworked': {
+    say: '{by} opened unit {serialNumber} for rework: {reason}.',
+    hint: 'Scan the unit to do it again.',
   },
   'identity-taken': {
     say: 'The {kind} of this unit belongs to unit {serialNumber} of batch {batch} (state {state}).',

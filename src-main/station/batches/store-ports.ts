@@ -9,6 +9,8 @@ export interface OutboxEntry {
   readonly kind: 'individual' | 'group';
   /** Registration id, or enrollment group id: the key under which the service keeps it, once. */
   readonly key: string;
+  /** `replace` and `disable` put the body in place of what the service holds; `create` never does. */
+  readonly act: 'create' | 'replace' | 'disable';
   /** JSON of the enrollment, as it is sent. */
   readonly body: string;
   /** How many times it was taken, this time included. */
@@ -44,6 +46,8 @@ export interface AwaitedUnit {
   readonly hub?: string;
   /** When it came into this state. */
   readonly sinceMs: number;
+  /** Of a unit that was done again: when the service says it registered before, which it may go on telling. */
+  readonly registeredAfterMs?: number;
 }
 
 export type UnitLife =

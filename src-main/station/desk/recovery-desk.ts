@@ -25,11 +25,11 @@ export function recoveryCalls(parts: RecoveryDeskParts) {
     return units.ok ? ok({ units: [...units.value] }) : units;
   };
   return {
-    'unit.history': () => notBuilt('unit.history'),
-    'unit.rework': () => notBuilt('unit.rework'),
+    'unit.history': ({ unitId }: { readonly unitId: string }) => store.unitHistory(unitId),
+    'unit.rework': ({ unitId, reason }: Decided) => store.rework({ unitId, reason, by: station.view().operator }),
     'recovery.list': listed,
     'recovery.resume': (input: ResumeOrder) => resume(parts, input),
-    'recovery.name': async ({ unitId, reason }: { readonly unitId: string; readonly reason: string }) => {
+    'recovery.name': async ({ unitId, reason }: Decided) => {
       const named = await store.nameRecovery(unitId, reason, station.view().operator);
       return named.ok ? listed() : named;
     },
@@ -37,6 +37,11 @@ export function recoveryCalls(parts: RecoveryDeskParts) {
     'golden.add': () => notBuilt('golden.add'),
     'golden.remove': () => notBuilt('golden.remove'),
   } as const;
+}
+
+interface Decided {
+  readonly unitId: string;
+  readonly reason: string;
 }
 
 interface ResumeOrder {

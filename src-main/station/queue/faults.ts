@@ -20,6 +20,10 @@ export const storeFault = faultMaker({
     say: 'Unit {serialNumber} is in work at the moment.',
     hint: 'Wait for its verdict, or stop its run first.',
   },
+  'unit-not-passed': {
+    say: 'Unit {serialNumber} has not passed: there is nothing to do again.',
+    hint: 'Scan it: it goes on where it was.',
+  },
   'recovery-unknown': {
     say: 'Unit {serialNumber} is not among the interrupted units.',
     hint: 'Look at the list of interrupted units again.',

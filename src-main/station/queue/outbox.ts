@@ -46,10 +46,11 @@ export function outboxTake(context: StoreContext, limit: number): Result<readonl
     }
     if (rows.length > 0) note.outbox();
     return ok(
-      rows.map(({ id, kind, key, body, attempts, created_ms }) => ({
+      rows.map(({ id, kind, key, act, body, attempts, created_ms }) => ({
         entryId: id,
         kind,
         key,
+        act,
         body,
         attempts: attempts + 1,
         createdMs: created_ms,
@@ -63,11 +64,18 @@ export function outboxSettle(context: StoreContext, settlements: readonly Outbox
     for (const { entryId, outcome } of settlements) {
       const row = db.get<OutboxRow>('SELECT * FROM outbox WHERE id = ?', entryId);
       if (row === undefined) return failed(storeFault('outbox-unknown', { entryId }));
-      if (row.state !== 'sent') settle(db, note, row, { outcome, nowMs: context.nowMs() });
+      // An entry that was given another body while it was on its way is sent again, with that one.
+      if (row.state === 'sending') settle(db, note, row, { outcome, nowMs: context.nowMs() });
     }
     return ok();
   });
 }
+
+const sentEvents = {
+  create: 'enrollment.sent',
+  replace: 'enrollment.replaced',
+  disable: 'enrollment.disabled',
+} as const satisfies Record<OutboxRow['act'], string>;
 
 interface Settling {
   readonly outcome: OutboxOutcome;
@@ -75,12 +83,12 @@ interface Settling {
 }
 
 function settle(db: WriteDb, note: ChangeNote, row: OutboxRow, { outcome, nowMs }: Settling): void {
-  const { kind, key } = row;
+  const { kind, key, act } = row;
   note.outbox();
   switch (outcome.at) {
     case 'sent':
       db.run(`UPDATE outbox SET state = 'sent', fault = NULL, sent_ms = ? WHERE id = ?`, nowMs, row.id);
-      appendEvent(db, nowMs, { kind: 'enrollment.sent', actor: stationActor, body: { kind, key } });
+      appendEvent(db, nowMs, { kind: sentEvents[act], actor: stationActor, body: { kind, key } });
       enrolUnits(db, note, row, nowMs);
       break;
     case 'pending':
@@ -179,6 +187,7 @@ function entryView(db: ReadDb, row: OutboxRow): OutboxEntryView {
     state: row.state,
     attempts: row.attempts,
     createdMs: row.created_ms,
+    ...(row.act === 'create' ? {} : { act: row.act }),
     ...optional('serialNumber', row.serial_number),
     ...(row.state === 'pending' ? { nextDueMs: row.next_due_ms } : {}),
     ...optional('sentMs', row.sent_ms),

@@ -17,6 +17,7 @@ import { storeFault } from './faults.ts';
 import { spendIntents } from './intents.ts';
 import { identityTaken, noteRun } from './journal.ts';
 import { finishRecovery } from './recoveries.ts';
+import { disableSuperseded, replaceEntry } from './rework.ts';
 import {
   type BatchRow,
   type OutboxRow,
@@ -56,6 +57,7 @@ export function pass(context: StoreContext, runId: RunId, record: PassRecord): R
     const eventSeq = appendEvent(db, record.endedMs, passedEvent(passing, entry));
     saveRun(db, passing, eventSeq);
     saveUnit(db, passing, entry);
+    disableSuperseded(db, unit, entry, record.endedMs);
     finishRecovery(db, unit, runId, record.endedMs);
     noteRun(db, note, unit);
     note.outbox();
@@ -90,8 +92,13 @@ function enqueued(db: WriteDb, passing: Passing): OutboxRow {
   const kind = isFamily ? 'group' : 'individual';
   const key = isFamily ? present(batch.enrollment_group_id ?? undefined) : record.registrationId;
   const known = db.get<OutboxRow>('SELECT * FROM outbox WHERE kind = ? AND key = ?', kind, key);
-  if (known !== undefined) return known;
+  // One group serves every batch of its signer: it is made once.
+  if (known !== undefined && isFamily) return known;
   const body: Enrollment = isFamily ? familyOf(batch, key) : individualOf(passing);
+  if (known !== undefined) {
+    const text = JSON.stringify(body);
+    return known.body === text ? known : replaceEntry(db, known, text, record.endedMs);
+  }
   const added = db.run(
     `INSERT INTO outbox (kind, key, batch, serial_number, body, state, next_due_ms, created_ms)
       VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)`,

@@ -66,6 +66,8 @@ export interface OutboxRow {
   readonly batch: number;
   readonly serial_number: string | null;
   readonly body: string;
+  /** `replace`: in place of what the service holds; `disable`: a unit that was reworked has another identity now. */
+  readonly act: 'create' | 'replace' | 'disable';
   readonly state: OutboxState;
   readonly attempts: number;
   readonly next_due_ms: number;

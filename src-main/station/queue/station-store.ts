@@ -92,6 +92,8 @@ const listsOver = (asked: Ask) => ({
   lastRuns: asked('lastRuns'),
   listUnits: asked('listUnits'),
   unitView: asked('unitView'),
+  rework: asked('rework'),
+  unitHistory: asked('unitHistory'),
   listOutbox: asked('listOutbox'),
   retryOutbox: asked('retryOutbox'),
   settings: asked('settings'),

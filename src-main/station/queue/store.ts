@@ -19,7 +19,9 @@ import { pass } from './pass.ts';
 import * as recoveries from './recoveries.ts';
 import * as report from './report-rows.ts';
 import { runVerdict } from './run-verdict.ts';
+import { type ReworkOrder, rework } from './rework.ts';
 import * as settings from './settings.ts';
+import { unitHistory } from './unit-history.ts';
 import * as units from './units.ts';
 
 export const migrations = [begin, recoverReworkGolden] as const;
@@ -41,8 +43,11 @@ export interface Store {
 
 export function openStore(options: OpenStoreOptions): Result<Store> {
   const opened = openDatabase({ file: options.file });
-  if (!opened.ok) return opened;
-  const db = opened.value;
+  return opened.ok ? storeOver(opened.value, options) : opened;
+}
+
+/** Closes the file where it cannot be used. */
+export function storeOver(db: Database, options: Omit<OpenStoreOptions, 'file'>): Result<Store> {
   const ledger = createChangeLedger(db);
   const context = { db, random: options.random, nowMs: () => Math.round(options.nowMs()), write: ledger.write };
   const ready = prepared(db, context);
@@ -90,6 +95,8 @@ function operations(context: StoreContext) {
     listBatches: () => batches.listBatches(context),
     lastRuns: () => lastRuns(context),
     listUnits: (query: units.UnitQuery) => units.listUnits(context, query),
+    rework: (order: ReworkOrder) => rework(context, order),
+    unitHistory: (unitId: string) => unitHistory(context, unitId),
     unitView: (unitId: string) => units.unitView(context, unitId),
     lifeDue: (limit: number) => units.lifeDue(context, limit),
     lifeSettle: (settlements: readonly LifeSettlement[]) => units.lifeSettle(context, settlements),

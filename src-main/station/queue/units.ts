@@ -8,6 +8,7 @@ import type { ChangeNote, StoreContext } from './context.ts';
 import { type Page, type PageQuery, clampedLimit, pageOf, seqCursor } from './cursor.ts';
 import { appendEvent, stationActor } from './events.ts';
 import { storeFault } from './faults.ts';
+import type { SupersessionRow } from './unit-history.ts';
 import { type UnitRow, batchBySeq, batchRow, faultIn, optional } from './rows.ts';
 import type { WriteDb } from '../../lib/sqlite/database.ts';
 
@@ -141,7 +142,7 @@ export function unitView(context: StoreContext, unitId: string): Result<UnitView
   );
 }
 
-function unitViewOf(db: ReadDb, row: UnitRow): UnitView {
+export function unitViewOf(db: ReadDb, row: UnitRow): UnitView {
   return {
     unitId: row.unit_id,
     batchId: batchBySeq(db, row.batch).batch_id,
@@ -161,7 +162,20 @@ function unitViewOf(db: ReadDb, row: UnitRow): UnitView {
     ...optional('registeredMs', row.registered_ms),
     ...optional('seenMs', row.seen_ms),
     ...optional('fault', faultIn(row.fault)),
+    ...optional('rework', reworkOf(db, row)),
   };
+}
+
+/** Few units are ever reworked: the index says so with one look. */
+function lastSupersession(db: ReadDb, { seq }: UnitRow): SupersessionRow | undefined {
+  return db.get<SupersessionRow>('SELECT * FROM supersessions WHERE unit = ? ORDER BY seq DESC LIMIT 1', seq);
+}
+
+function reworkOf(db: ReadDb, unit: UnitRow): UnitView['rework'] {
+  const last = lastSupersession(db, unit);
+  if (last === undefined) return undefined;
+  const counted = db.get<{ n: number }>('SELECT count(*) AS n FROM supersessions WHERE unit = ?', unit.seq);
+  return { reason: last.reason, by: last.by, atMs: last.at_ms, count: counted?.n ?? 1 };
 }
 
 /** Longest due first. A unit that is awaited no more has no next look. */
@@ -179,6 +193,7 @@ export function lifeDue(context: StoreContext, limit: number): Result<readonly A
         sinceMs: row.registered_ms ?? row.enrolled_ms ?? row.first_run_ms,
         ...optional('deviceId', row.device_id),
         ...optional('hub', row.hub),
+        ...optional('registeredAfterMs', lastSupersession(db, row)?.registered_ms),
       })),
   );
 }

@@ -24,7 +24,7 @@ async function delivered(refusals: readonly Refusal[], held: readonly string[]) 
     },
   } as unknown as EnrollmentTarget;
   const entries = ['a', 'b', 'c'].map((key, entryId) => ({
-    ...{ entryId, kind: 'individual' as const, key, attempts: 1, createdMs: 0 },
+    ...{ entryId, kind: 'individual' as const, act: 'create' as const, key, attempts: 1, createdMs: 0 },
     body: JSON.stringify(bodyOf(key)),
   }));
   const budget = createBudget(manualClock(), 60_000);

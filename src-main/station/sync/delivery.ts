@@ -1,7 +1,7 @@
 /** One round: the entries taken from the outbox go to the service, and each comes back with what became of it. */
 import type { CancelSignal } from '../../lib/base/cancel.ts';
 import type { Fault } from '../../lib/base/fault.ts';
-import type { Result } from '../../lib/base/result.ts';
+import { type Result, ok } from '../../lib/base/result.ts';
 import { isTransient } from '../../lib/dps/faults.ts';
 import type { Enrollment, EnrollmentGroup, IndividualEnrollment } from '../batches/enrollment.ts';
 import type { OutboxEntry } from '../batches/store-ports.ts';
@@ -35,7 +35,9 @@ export const maxRoundEntries = 10;
 export async function deliver(entries: readonly OutboxEntry[], parts: DeliveryParts): Promise<Round> {
   const round = new RoundWork(parts);
   for (const entry of entries.filter(({ kind }) => kind === 'group')) await round.group(entry);
-  await round.individuals(entries.filter(({ kind }) => kind === 'individual'));
+  const individuals = entries.filter(({ kind }) => kind === 'individual');
+  for (const entry of individuals.filter(({ act }) => act !== 'create')) await round.superseding(entry);
+  await round.individuals(individuals.filter(({ act }) => act === 'create'));
   return round.trouble === undefined
     ? { deliveries: round.deliveries }
     : { deliveries: round.deliveries, trouble: round.trouble };
@@ -65,6 +67,27 @@ class RoundWork {
       return;
     }
     const put = await this.#call(1, () => target.putGroup(ours, signal));
+    if (put === undefined) return;
+    if (put.ok) this.deliveries.set(entry.entryId, { at: 'sent' });
+    else this.#failed(entry, put.fault);
+  }
+
+  /** After rework: the look tells whether an earlier put got through, and whether there is anything to disable. */
+  async superseding(entry: OutboxEntry): Promise<void> {
+    const ours = JSON.parse(entry.body) as IndividualEnrollment;
+    const { target, signal } = this.#parts;
+    const held = await this.#call(1, () => target.individual(entry.key, signal));
+    if (held === undefined) return;
+    if (!held.ok) {
+      this.#failed(entry, held.fault);
+      return;
+    }
+    if (held.value === undefined && entry.act === 'replace') {
+      await this.individuals([entry]);
+      return;
+    }
+    const isDone = held.value === undefined || differenceOf(ours, held.value) === undefined;
+    const put = isDone ? ok() : await this.#call(1, () => target.replace(ours, signal));
     if (put === undefined) return;
     if (put.ok) this.deliveries.set(entry.entryId, { at: 'sent' });
     else this.#failed(entry, put.fault);

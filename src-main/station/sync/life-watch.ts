@@ -107,6 +107,9 @@ async function registrationOf(
   if (!assigned.ok) return assigned;
   if (assigned.value === undefined) return ok({ unitId, at: 'waiting' });
   const { hub, deviceId, atMs = parts.clock.nowMs() } = assigned.value;
+  const { registeredAfterMs } = unit;
+  // Both by the service's own clock.
+  if (registeredAfterMs !== undefined && atMs <= registeredAfterMs) return ok({ unitId, at: 'waiting' });
   return ok({ unitId, at: 'registered', hub, deviceId, atMs });
 }
 

@@ -46,6 +46,8 @@ export interface AssignedDevice {
 export interface EnrollmentTarget {
   /** At most 10, created or refused one by one; never replaces what is there. */
   create(enrollments: readonly IndividualEnrollment[], signal: CancelSignal): Promise<Result<readonly Refusal[]>>;
+  /** Puts the enrollment in place of what is held under its registration id. */
+  replace(enrollment: IndividualEnrollment, signal: CancelSignal): Promise<Result<void>>;
   individual(registrationId: string, signal: CancelSignal): Promise<Result<HeldEnrollment | undefined>>;
   putGroup(group: EnrollmentGroup, signal: CancelSignal): Promise<Result<void>>;
   group(enrollmentGroupId: string, signal: CancelSignal): Promise<Result<HeldEnrollment | undefined>>;

@@ -54,7 +54,7 @@ export function createTargetClient(
 function enrollmentsOf({
   enrollments,
   groups,
-}: ServiceClient): Pick<EnrollmentTarget, 'create' | 'individual' | 'group' | 'putGroup'> {
+}: ServiceClient): Pick<EnrollmentTarget, 'create' | 'replace' | 'individual' | 'group' | 'putGroup'> {
   return {
     async create(bodies, signal) {
       // The wire's types are open (a service may add members); ours are closed, and say the same.
@@ -73,6 +73,11 @@ function enrollmentsOf({
       // A bulk that failed without saying for which entries: nothing it says may be taken for sent.
       const isSilent = !done.value.isSuccessful && refusals.length === 0;
       return ok(isSilent ? [{ registrationId: '', errorCode: 0, reason: 'without a reason' }] : refusals);
+    },
+    async replace(enrollment, signal) {
+      // Whatever its version: what is held is of an identity that this station itself superseded (dps-wire 7.3).
+      const put = await enrollments.put(enrollment as WireEnrollment, { ifMatch: '*', signal });
+      return put.ok ? ok() : put;
     },
     individual: async (registrationId, signal) => known(await enrollments.get(registrationId, signal)),
     group: async (enrollmentGroupId, signal) => known(await groups.get(enrollmentGroupId, signal)),

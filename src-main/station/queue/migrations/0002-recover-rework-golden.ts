@@ -28,7 +28,9 @@ const supersessions = `CREATE TABLE supersessions (
   fingerprint TEXT,
   hub TEXT,
   outbox INTEGER REFERENCES outbox (id),
-  passed_ms INTEGER NOT NULL
+  passed_ms INTEGER NOT NULL,
+  -- By the clock of the service that told it.
+  registered_ms INTEGER
 ) STRICT`;
 
 const goldenSamples = `CREATE TABLE golden_samples (
