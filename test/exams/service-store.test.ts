@@ -8,7 +8,7 @@ import { jsonLog, silentLog } from '../../src-main/lib/base/log.ts';
 import { failed, must, ok, type Result } from '../../src-main/lib/base/result.ts';
 import { dpsFault } from '../../src-main/lib/dps/faults.ts';
 import { openDatabase } from '../../src-main/lib/sqlite/database.ts';
-import type { HubDevice, HubRegistry, Store } from '../../src-main/service/core/ports.ts';
+import type { HubDevice, HubRegistry, OldOperations, Store } from '../../src-main/service/core/ports.ts';
 import type { Enrollment, LinkedHub, NewOperation, Plan } from '../../src-main/service/core/records.ts';
 import { createRegistrationWorker, type RegistrationWorker } from '../../src-main/service/core/registration-worker.ts';
 import { openSqliteStore } from '../../src-main/service/store/sql-store.ts';
@@ -130,7 +130,30 @@ describe('operations', () => {
     expect(must(await store.operation('1'))).toMatchObject({ state: 'done', hubKeyBlob: 'blob-2', plan: undefined });
     expect(must(await store.registration('dev'))).toMatchObject({ id: 'Dev', status: 'assigned', deviceId: 'dev' });
     expect(must(await store.registrationOfDevice('hub-a', 'dev'))).toBe('dev');
-    expect(must(await store.purgeOperations(6, 10))).toBe(2);
+    const old = { beforeMs: 6, keepNewest: 100, surplusBeforeMs: 0 };
+    expect(must(await store.purgeOperations(old, 10))).toBe(2);
+  });
+
+  it('that are done go when they are old, or too many and not young; what is under way stays', async () => {
+    const ids = Array.from({ length: 10 }, (_, at) => String(at));
+    must(await store.startOperations(ids.map((id) => operation(id, `dev-${id}`))));
+    for (const id of ids.slice(1)) {
+      must(await store.finishOperations([{ id, outcome: assignedTo(`dev-${id}`), etag: 'x', nowMs: Number(id) }]));
+    }
+    const left = async () => {
+      const found = await Promise.all(ids.map(async (id) => must(await store.operation(id))?.id));
+      return found.filter((id) => id !== undefined).join('');
+    };
+    const purge = (old: OldOperations, limit = 100) => store.purgeOperations(old, limit);
+    expect(must(await purge({ beforeMs: 3, keepNewest: 100, surplusBeforeMs: 0 }))).toBe(2);
+    expect(await left()).toBe('03456789');
+    expect(must(await purge({ beforeMs: 0, keepNewest: 4, surplusBeforeMs: 5 }))).toBe(2);
+    expect(await left()).toBe('056789');
+    expect(must(await purge({ beforeMs: 0, keepNewest: 4, surplusBeforeMs: 99 }))).toBe(1);
+    expect(await left()).toBe('06789');
+    expect(must(await purge({ beforeMs: 99, keepNewest: 0, surplusBeforeMs: 99 }, 3))).toBe(3);
+    expect(must(await purge({ beforeMs: 99, keepNewest: 0, surplusBeforeMs: 99 }))).toBe(1);
+    expect(await left()).toBe('0');
   });
 
   it('of a device that lived somewhere show it there until the new place is written', async () => {

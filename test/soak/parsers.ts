@@ -18,6 +18,7 @@ import { validateChain } from '../../src-main/lib/x509/chain.ts';
 import { checkCsr, createCsr } from '../../src-main/lib/x509/csr.ts';
 import { generateKey } from '../../src-main/lib/x509/keys.ts';
 import { certificateFromPemOrBase64, certificatesFromPem, toPem } from '../../src-main/lib/x509/pem.ts';
+import { compareReaders } from '../exams/certificate-facts.ts';
 import { publicKeyFacts } from '../../src-main/lib/x509/public-key.ts';
 import type { WebRequest } from '../../src-main/lib/listen/https-server.ts';
 import { createScanReader, defaultScanRules } from '../../src-main/station/bench/scan-reader.ts';
@@ -184,6 +185,7 @@ async function certificateParsers(): Promise<readonly Parser[]> {
   const pems = ders.map((der) => utf8(toPem('CERTIFICATE', der)));
   return [
     { name: 'certificate', inputs: costly, samples: ders, read: readCertificate },
+    { name: 'certificate, by both readers', inputs: costly, samples: ders, read: compareReaders },
     {
       name: 'certificate chain',
       inputs: costly,

@@ -59,6 +59,14 @@ export interface FinishedOperation {
   readonly nowMs: number;
 }
 
+/** Old is what was done long ago, and what was done a while ago and is not among the newest so many. */
+export interface OldOperations {
+  readonly beforeMs: number;
+  readonly keepNewest: number;
+  /** Younger ones are kept whatever their number. */
+  readonly surplusBeforeMs: number;
+}
+
 /** Every method is one transaction, on disk before it resolves. Plural ones take many at once, for one commit. */
 export interface Store {
   /** The identity that is there, or the given one, kept from now on. */
@@ -96,8 +104,8 @@ export interface Store {
    * the same way: the device repeated its call.
    */
   finishOperations(finished: readonly FinishedOperation[]): Stored<void>;
-  /** Operations that were done before; at most `limit` at a time. */
-  purgeOperations(beforeMs: number, limit: number): Stored<number>;
+  /** Removes done operations that are old; at most `limit` at a time. */
+  purgeOperations(old: OldOperations, limit: number): Stored<number>;
 
   registration(key: string): Stored<Registration | undefined>;
   registrations(slice: PageSlice & { readonly groupKey?: string }): Stored<PageOf<Registration>>;

@@ -32,6 +32,10 @@ const lookAgainMs = 500;
 const lookSoonMs = 20;
 // Polls of a finished operation stop within minutes (rule 20).
 const keepDoneMs = 60 * 60_000;
+// A hall at full speed would leave a gigabyte within that hour: of some 700 bytes each, so many are 140 MB. They are six
+// minutes of 500 a second, and no poll of five minutes finds its operation gone.
+const keepNewest = 200_000;
+const keepAtLeastMs = 5 * 60_000;
 const purgeEveryMs = 60_000;
 // A transaction of so many takes some milliseconds; the pauses between leave the store to the devices.
 const purgeBatch = 500;
@@ -168,7 +172,9 @@ async function purging(parts: WorkerParts, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     let isMore = false;
     try {
-      const purged = await store.purgeOperations(clock.nowMs() - keepDoneMs, purgeBatch);
+      const nowMs = clock.nowMs();
+      const old = { beforeMs: nowMs - keepDoneMs, keepNewest, surplusBeforeMs: nowMs - keepAtLeastMs };
+      const purged = await store.purgeOperations(old, purgeBatch);
       isMore = purged.ok && purged.value >= purgeBatch;
       if (!purged.ok) log.warn('old-operations-kept', { code: purged.fault.code });
     } catch (error) {

@@ -1,8 +1,8 @@
 /** Operations and registrations: what a device's call and the worker's end of it write. */
-import { sql, type Kysely } from 'kysely';
+import { sql, type Kysely, type Transaction } from 'kysely';
 import type { ReadDb, WriteDb } from '../../lib/sqlite/database.ts';
 import { registrationErrors } from '../core/faults.ts';
-import type { FinishedOperation } from '../core/ports.ts';
+import type { FinishedOperation, OldOperations } from '../core/ports.ts';
 import { keyOf, type NewOperation, type Operation, type Plan } from '../core/records.ts';
 import { placesOver, type Places } from './places.ts';
 import { query } from './queries.ts';
@@ -212,4 +212,22 @@ export async function pendingOperations(
     .limit(limit)
     .execute();
   return rows.map(operationFromRow);
+}
+
+/** The newest are told by their number, which goes up by one: nothing is counted. */
+export async function purgeOperations(db: Transaction<Tables>, old: OldOperations, limit: number): Promise<number> {
+  const done = db
+    .selectFrom('operations')
+    .select('seq')
+    .where(sql<boolean>`state = 'done'`);
+  const byTime = done.where('finished_ms', '<', old.beforeMs).limit(limit);
+  const aged = await db.deleteFrom('operations').where('seq', 'in', byTime).executeTakeFirst();
+  const left = limit - Number(aged.numDeletedRows);
+  if (left <= 0) return limit;
+  const surplus = done
+    .where(sql<boolean>`seq <= (SELECT max(seq) FROM operations) - ${old.keepNewest}`)
+    .where('finished_ms', '<', old.surplusBeforeMs)
+    .limit(left);
+  const tooMany = await db.deleteFrom('operations').where('seq', 'in', surplus).executeTakeFirst();
+  return limit - left + Number(tooMany.numDeletedRows);
 }

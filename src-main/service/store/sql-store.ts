@@ -20,7 +20,7 @@ import { firstTables } from './migrations/0001-first-tables.ts';
 import { rememberUnlinkedHubs } from './migrations/0002-remember-unlinked-hubs.ts';
 import { moreProofs } from './migrations/0003-more-proofs.ts';
 import { devicePlaces } from './migrations/0004-device-places.ts';
-import { operationQueries, pendingOperations } from './operations.ts';
+import { operationQueries, pendingOperations, purgeOperations } from './operations.ts';
 import { placesOver } from './places.ts';
 import { query } from './queries.ts';
 import { createGroupReader, enrollmentFromRow, registrationFromRow } from './rows.ts';
@@ -220,17 +220,7 @@ function operationsOver({ look, change, glance, join, db: root }: Access): Opera
       join((db) => {
         for (const one of finished) queries.finish(db, one);
       }),
-    purgeOperations: (beforeMs, limit) =>
-      change(async (db) => {
-        const old = db
-          .selectFrom('operations')
-          .select('seq')
-          .where(sql<boolean>`state = 'done'`)
-          .where('finished_ms', '<', beforeMs)
-          .limit(limit);
-        const done = await db.deleteFrom('operations').where('seq', 'in', old).executeTakeFirst();
-        return Number(done.numDeletedRows);
-      }),
+    purgeOperations: (old, limit) => change((db) => purgeOperations(db, old, limit)),
   };
 }
 
