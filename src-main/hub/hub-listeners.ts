@@ -55,6 +55,7 @@ export async function openDoors(parts: DoorParts): Promise<Result<readonly Liste
     log,
     answer: (request) => parts.hubFor(request.peer).answer(request),
     refuse: (refusal) => refusalReply(refusalCodes[refusal], maxBodyBytes),
+    // a message may hold several packets: the last of one request and the first of the next
     webSocket: deviceWebSockets({
       maxMessageBytes: 2 * Math.max(maxPacketBytes, maxAmqpFrameBytes),
       mqtt: acceptMqtt,

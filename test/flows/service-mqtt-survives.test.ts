@@ -5,7 +5,9 @@ import { generate, parser, type Packet } from 'mqtt-packet';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { must } from '../../src-main/lib/base/result.ts';
 import type { Credential } from '../../src-main/lib/x509/authority.ts';
+import { amqpHeader, begin, open, rawAmqp } from '../exams/amqp-raw.ts';
 import { groupOf, makeAuthority, makeLeaf } from './service-devices.ts';
+import { plainLogin } from './support/amqp-scripts.ts';
 import {
   answerOf,
   lastAnswer,
@@ -63,40 +65,75 @@ const idleConnections = 5_000;
 const atOnce = 50;
 
 // Some 20 s of handshakes on two free cores; on busy ones it may take its time.
-it('5,000 idle connections stay, and devices register beside them', { timeout: 300_000 }, async () => {
-  const groupKey = Buffer.alloc(32, 1);
-  const symmetricKey = { primaryKey: groupKey.toString('base64'), secondaryKey: Buffer.alloc(32).toString('base64') };
-  const group = { enrollmentGroupId: 'idle', attestation: { type: 'symmetricKey' as const, symmetricKey } };
-  must(await mqtt.bed.client.groups.put(group));
-  const sockets: TLSSocket[] = [];
-  let next = 0;
-  const dialer = async (): Promise<void> => {
-    while (next < idleConnections) {
-      next += 1;
-      sockets.push(await idle(`idle-${next}`, groupKey));
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, dialer));
-  const stay = (): number => sockets.filter(({ destroyed }) => !destroyed).length;
-  expect(stay()).toBe(idleConnections);
-  const device = await mqtt.ready('beside-them', { webSocket });
-  device.send(publishPacket(`${register}?$rid=1`, '', 0));
-  const { json } = await answerOf(device);
-  expect(await lastAnswer(device, json['operationId'])).toMatchObject({ json: { status: 'assigned' } });
-  // each is still answered
-  await Promise.all(sockets.map((socket) => asks(socket, { cmd: 'pingreq' }, 'pingresp')));
-  expect(stay()).toBe(idleConnections);
-  for (const socket of sockets) socket.destroy();
-});
+it(
+  '5,000 idle connections stay, half over MQTT and half over AMQP, and devices register beside them',
+  { timeout: 300_000 },
+  async () => {
+    const groupKey = Buffer.alloc(32, 1);
+    const symmetricKey = { primaryKey: groupKey.toString('base64'), secondaryKey: Buffer.alloc(32).toString('base64') };
+    const group = { enrollmentGroupId: 'idle', attestation: { type: 'symmetricKey' as const, symmetricKey } };
+    must(await mqtt.bed.client.groups.put(group));
+    const all: Idle[] = [];
+    let next = 0;
+    const dialer = async (): Promise<void> => {
+      while (next < idleConnections) {
+        next += 1;
+        // AMQP last: a silent connection of it is ended after some minutes
+        const dial = next <= idleConnections / 2 ? idleOverMqtt : idleOverAmqp;
+        all.push(await dial(`idle-${next}`, groupKey));
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, dialer));
+    const stay = (): number => all.filter(({ socket }) => !socket.destroyed).length;
+    expect(stay()).toBe(idleConnections);
+    const device = await mqtt.ready('beside-them', { webSocket });
+    device.send(publishPacket(`${register}?$rid=1`, '', 0));
+    const { json } = await answerOf(device);
+    expect(await lastAnswer(device, json['operationId'])).toMatchObject({ json: { status: 'assigned' } });
+    // each is still answered
+    await Promise.all(all.map((one) => one.isAnswered()));
+    expect(stay()).toBe(idleConnections);
+    for (const { socket } of all) socket.destroy();
+  },
+);
 
-/** A connection without a keep-alive. */
-async function idle(registrationId: string, groupKey: Buffer): Promise<TLSSocket> {
-  const socket = connect({ host: mqtt.bed.address, port: 8883, ca: mqtt.bed.caPem });
+interface Idle {
+  readonly socket: TLSSocket;
+  isAnswered(): Promise<unknown>;
+}
+
+async function dialed(port: number): Promise<TLSSocket> {
+  const socket = connect({ host: mqtt.bed.address, port, ca: mqtt.bed.caPem });
   socket.on('error', () => undefined);
   await once(socket, 'secureConnect');
-  const password = await mqtt.token(registrationId, createHmac('sha256', groupKey).update(registrationId).digest());
-  await asks(socket, mqtt.connectPacket({ clientId: registrationId, password }), 'connack');
   return socket;
+}
+
+const tokenOf = (registrationId: string, groupKey: Buffer): Promise<string> =>
+  mqtt.token(registrationId, createHmac('sha256', groupKey).update(registrationId).digest());
+
+/** A connection without a keep-alive. */
+async function idleOverMqtt(registrationId: string, groupKey: Buffer): Promise<Idle> {
+  const socket = await dialed(8883);
+  const password = await tokenOf(registrationId, groupKey);
+  await asks(socket, mqtt.connectPacket({ clientId: registrationId, password }), 'connack');
+  return { socket, isAnswered: () => asks(socket, { cmd: 'pingreq' }, 'pingresp') };
+}
+
+async function idleOverAmqp(registrationId: string, groupKey: Buffer): Promise<Idle> {
+  const socket = await dialed(5671);
+  const client = rawAmqp(socket);
+  const name = `${mqtt.idScope}/registrations/${registrationId}`;
+  expect(await plainLogin(client, name, await tokenOf(registrationId, groupKey))).toBe(0);
+  client.send(amqpHeader, open());
+  await client.until('open');
+  return {
+    socket,
+    isAnswered() {
+      client.send(begin());
+      return client.until('begin');
+    },
+  };
 }
 
 async function asks(socket: TLSSocket, packet: Packet, answer: 'connack' | 'pingresp'): Promise<void> {

@@ -1,25 +1,20 @@
 /** What goes out to MQTT clients by QoS 1: the broker keeps none of it, the programs do, and they hear of each PUBACK. */
 import type { Aedes } from 'aedes';
 
-/** aedes has it and does not declare it. */
-interface OutgoingMessages {
-  outgoingEnqueue: () => Promise<void>;
-  outgoingEnqueueCombi: () => Promise<void>;
-  outgoingUpdate: () => Promise<void>;
-  outgoingClearMessageId: () => Promise<void>;
-}
+// aedes has them and does not declare them: what keeps, changes and forgets messages of QoS 1.
+const keepers = ['outgoingEnqueue', 'outgoingEnqueueCombi', 'outgoingUpdate', 'outgoingClearMessageId'] as const;
 
 /**
  * Kept sessions are their subscriptions alone: a message that aedes kept as well would be sent twice after a reconnect,
- * and would be gone after a restart.
+ * and would be gone after a restart. Throws when aedes is another one than this was written for: a keeper of another name
+ * would keep on in silence.
  */
 export function keepNoOutgoing(broker: Aedes): void {
-  const persistence = (broker as unknown as { persistence: OutgoingMessages }).persistence;
-  const nothing = async (): Promise<void> => undefined;
-  persistence.outgoingEnqueue = nothing;
-  persistence.outgoingEnqueueCombi = nothing;
-  persistence.outgoingUpdate = nothing;
-  persistence.outgoingClearMessageId = nothing;
+  const { persistence } = broker as unknown as { readonly persistence: Record<string, unknown> };
+  for (const name of keepers) {
+    if (typeof persistence[name] !== 'function') throw new Error(`aedes has no ${name} any more`);
+    persistence[name] = async (): Promise<void> => undefined;
+  }
 }
 
 export interface Unacknowledged {

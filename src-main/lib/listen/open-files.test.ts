@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { connectionsWithin, openFileLimit } from './open-files.ts';
+import { connectionsOfProcess, connectionsWithin, openFileLimit } from './open-files.ts';
 
 it.each([
   ['20000', 20_000],
@@ -27,4 +27,9 @@ it.each([
   [1_048_576, 20_000],
 ])('with %i open files a listener holds %i connections', (files, connections) => {
   expect(connectionsWithin(files)).toBe(connections);
+});
+
+it('all listeners together leave files for what is no connection', () => {
+  expect([256, 1_024, 20_000].map(connectionsOfProcess)).toEqual([100, 768, 19_744]);
+  expect(connectionsOfProcess(1_024)).toBeLessThan(2 * connectionsWithin(1_024));
 });

@@ -1,4 +1,4 @@
-/** How many connections one listener of this process may hold: each is an open file, and the files are bounded. */
+/** How many connections this process may hold, and one listener of it: each is an open file, and the files are bounded. */
 import { readFileSync } from 'node:fs';
 
 // Databases, logs, listeners and pipes of a program: below a hundred, with room.
@@ -25,4 +25,9 @@ export function openFileLimit(limitsFile = '/proc/self/limits'): number {
 export function connectionsWithin(openFiles: number): number {
   const wanted = Math.floor((openFiles - otherFiles) * share);
   return Math.min(Math.max(wanted, fewestConnections), mostConnections);
+}
+
+/** What all listeners of a process hold together: floods at two of them leave its databases and its calls to hubs room. */
+export function connectionsOfProcess(openFiles: number): number {
+  return Math.max(openFiles - otherFiles, fewestConnections);
 }

@@ -7,7 +7,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { ok, failed, type Result } from '../base/result.ts';
 import { faultOfListen } from './faults.ts';
-import { connectionsWithin, openFileLimit } from './open-files.ts';
+import { connectionsOfProcess, connectionsWithin, openFileLimit } from './open-files.ts';
 import { tlsPeerOf, type TlsPeer } from './tls-peer.ts';
 
 /** What a listener shows: its certificate with its issuer's, and its key. */
@@ -34,6 +34,9 @@ const usualHandshakeMs = 30_000;
 
 /** Per listener; WebSockets count on the listener that they came in by. */
 export const maxTlsConnections = connectionsWithin(openFileLimit());
+
+// Of all listeners together: the files are the process's, and so is their count.
+const ofProcess = { most: connectionsOfProcess(openFileLimit()), open: 0 };
 
 // Devices of a hall that boot at once knock at once; the system cuts it to its own limit (net.core.somaxconn).
 export const waitingConnections = 4_096;
@@ -103,9 +106,13 @@ export function watchConnections(server: Server): { end(): void } {
   const open = new Set<Socket>();
   let isEnding = false;
   server.on('connection', (socket: Socket) => {
-    if (isEnding) socket.destroy();
+    if (isEnding || ofProcess.open >= ofProcess.most) socket.destroy();
     open.add(socket);
-    socket.once('close', () => void open.delete(socket));
+    ofProcess.open += 1;
+    socket.once('close', () => {
+      open.delete(socket);
+      ofProcess.open -= 1;
+    });
   });
   return {
     end() {
