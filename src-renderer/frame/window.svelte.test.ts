@@ -61,7 +61,7 @@ describe('the bench', () => {
     open('slots=4&scene=ready');
     await expect.element(slot(3)).toBeVisible();
     await userEvent.keyboard('3');
-    await expect.element(page.getByText('goes to slot 3')).toBeVisible();
+    await expect.element(page.getByText('The next unit goes to slot 3')).toBeVisible();
     await userEvent.keyboard(' ');
     await expect.element(slot(3).getByRole('status')).toHaveTextContent('WORKING');
     await expect.element(slot(1).getByRole('status')).toHaveTextContent('READY');

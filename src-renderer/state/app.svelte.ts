@@ -6,9 +6,10 @@ import { createClient } from '../bridge/client.ts';
 import type { Tones } from '../bridge/tones.ts';
 import { Now } from './now.svelte.ts';
 import { Preferences } from './preferences.svelte.ts';
+import { Recovery } from './recovery.svelte.ts';
 import { Station } from './station.svelte.ts';
 
-export const screens = ['bench', 'batches', 'outbox', 'service', 'settings'] as const;
+export const screens = ['bench', 'batches', 'recovery', 'samples', 'outbox', 'service', 'settings'] as const;
 export type ScreenName = (typeof screens)[number];
 
 export interface AppParts {
@@ -22,6 +23,7 @@ export class App {
   readonly clock: Clock;
   readonly tones: Tones;
   readonly station: Station;
+  readonly recovery: Recovery;
   readonly now: Now;
   readonly preferences: Preferences;
   screen = $state<ScreenName>('bench');
@@ -31,6 +33,7 @@ export class App {
     this.clock = clock;
     this.tones = tones;
     this.station = new Station(createClient(browser.station, clock), clock);
+    this.recovery = new Recovery(this.station);
     this.now = new Now(clock);
     this.preferences = new Preferences(browser);
   }
@@ -39,6 +42,7 @@ export class App {
     const stops = [
       this.preferences.open(),
       this.now.open(),
+      this.recovery.open(),
       this.station.open(),
       this.station.onVerdict((verdict) => this.tones.play(verdict, this.preferences.volume)),
     ];

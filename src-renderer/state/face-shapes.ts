@@ -10,4 +10,5 @@ export const faceShapes: Readonly<Record<Face, ShapeName>> = {
   ready: 'socket',
   empty: 'dashed',
   hold: 'two-bars',
+  learn: 'socket',
 };

@@ -2,6 +2,8 @@
 export const icons = {
   bench: 'M3 8h18M5 8v11M19 8v11M8 8V5h3v3M14 12h-4v4h4z',
   batches: 'M4 7l8-4 8 4-8 4zM4 12l8 4 8-4M4 17l8 4 8-4',
+  recovery: 'M4 12a8 8 0 1 0 2.500-5.800M6 3v4h4M12 8v4l3 2',
+  samples: 'M12 3l2.600 5.500 6 .8-4.400 4.200 1.100 6L12 16.600 6.700 19.500l1.100-6L3.400 9.300l6-.8z',
   outbox: 'M12 14V4M8 8l4-4 4 4M4 13v6h16v-6h-4l-1.5 2.5h-5L8 13z',
   service: 'M7 18a4 4 0 0 1-.5-8A6 6 0 0 1 18 8.5a4.5 4.5 0 0 1-.5 9.5zM9 14h6',
   settings: 'M4 7h9M17 7h3M4 17h3M11 17h9M15 5v4M9 15v4',

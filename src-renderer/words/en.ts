@@ -1,8 +1,8 @@
 /** Every visible sentence, in English: sentence case, verbs on buttons, no blame and no noise. */
 import { enBatches } from './en-batches.ts';
+import { enBench } from './en-bench.ts';
+import { enFloor } from './en-floor.ts';
 import { enService } from './en-service.ts';
-
-const s = (n: number, one: string, many: string): string => (n === 1 ? one : many);
 
 export const en = {
   locale: 'en-GB',
@@ -11,7 +11,15 @@ export const en = {
     seconds: (n: string) => `${n} s`,
     minutes: (n: string) => `${n} min`,
   },
-  screens: { bench: 'Bench', batches: 'Batches', outbox: 'Outbox', service: 'Service', settings: 'Settings' },
+  screens: {
+    bench: 'Bench',
+    batches: 'Batches',
+    recovery: 'Recovery',
+    samples: 'Samples',
+    outbox: 'Outbox',
+    service: 'Service',
+    settings: 'Settings',
+  },
   rail: 'Screens',
   common: {
     tryAgain: 'Try again',
@@ -80,6 +88,7 @@ export const en = {
     ready: 'READY',
     empty: 'EMPTY',
     hold: 'HOLD',
+    learn: 'PLUG IN',
   },
   phases: {
     connect: 'Connect',
@@ -90,72 +99,7 @@ export const en = {
     commit: 'Commit',
   },
   phaseStates: { todo: 'to do', doing: 'in work', done: 'done', failed: 'failed' },
-  bench: {
-    slots: 'Slots',
-    slot: (n: number) => `Slot ${n}`,
-    phases: 'Phases',
-    scanLabel: 'Scan or type a serial number',
-    scanPlaceholder: 'Scan a label, or type a serial number and press Enter',
-    scanNext: 'goes to the next ready slot',
-    scanTo: (n: number) => `goes to slot ${n}`,
-    start: 'Start',
-    starting: 'Starting',
-    scanVirtual: 'Scan the virtual units',
-    scanVirtualDone: (n: number) =>
-      n === 0 ? 'All virtual units have passed.' : `${n} virtual ${s(n, 'unit', 'units')} scanned.`,
-    port: {
-      empty: 'nothing plugged in',
-      ready: 'connected',
-      lost: 'connection lost',
-      learning: 'waiting for its adapter',
-    },
-    say: {
-      ready: 'Ready for a unit.',
-      readyVirtual: (serial: string) => `${serial} is plugged in.`,
-      empty: 'Nothing is plugged in here.',
-      learning: 'Plug the adapter of this slot in.',
-      lost: 'The unit went away.',
-      noBatch: 'No batch is chosen.',
-      pass: 'Committed on this station.',
-      working: (phase: string) => `${phase} is under way.`,
-      workingLate: 'Takes longer than usual. Still at work.',
-    },
-    next: {
-      scan: 'Scan its label',
-      scanNext: 'Take it out, scan the next unit',
-      scanVirtual: 'Scan this unit',
-      plugIn: 'Plug a unit in',
-      plugAgain: 'Plug it in again',
-      chooseBatch: 'Choose a batch',
-      runAgain: 'Run again',
-      stop: 'Stop',
-    },
-    life: { enrolled: 'Enrolled', registered: 'Registered', seen: 'Seen', none: 'Enrollment is on its way' },
-    lifeStates: { todo: 'not yet', done: 'done' },
-    elapsed: 'Time',
-    typical: (time: string) => `typical ${time}`,
-    noTypical: 'first of its kind',
-    detail: (n: number) => `Slot ${n} in detail`,
-    openDetail: (n: number) => `Show slot ${n} in detail`,
-    closeDetail: 'Close detail',
-    facts: {
-      serial: 'Serial number',
-      registrationId: 'Registration ID',
-      attestation: 'Attestation',
-      hub: 'Hub',
-      port: 'Port',
-      started: 'Started',
-      run: 'Run',
-      state: 'State',
-    },
-    transcript: 'Phases of this run',
-    history: 'This unit before',
-    historyNone: 'This unit has no earlier record in the chosen batch.',
-    runs: (n: number) => `${n} ${s(n, 'run', 'runs')}`,
-    noRun: 'No run in this slot yet. Scan a unit to see its phases here.',
-    noSlots: 'This station has no slots.',
-    noSlotsNext: 'Give it ports in its configuration, then start it again.',
-  },
+  bench: enBench,
   attestations: { tpm: 'TPM 2.0', x509: 'X.509', mixed: 'TPM or X.509' },
   unitStates: {
     'in-work': 'In work',
@@ -211,6 +155,7 @@ export const en = {
     target: 'Target',
     slots: 'Slots',
   },
+  ...enFloor,
   batches: enBatches,
   service: enService,
 } as const;

@@ -8,6 +8,7 @@ import {
   type SlotView,
   type UnitView,
 } from '../../src-main/contract/views.ts';
+import { goldenSamples, interruptedUnits } from './floor-scene.ts';
 import { batchOf, nowMs, runOf, type Scene } from './scenes.ts';
 
 export interface FixtureStation {
@@ -35,6 +36,8 @@ export function createFixtureStation(scene: Scene): FixtureStation {
   let service = scene.service;
   let asked = 0;
   let scanRules = houseRules;
+  let cut = scene.slots.length === 1 ? [] : [...interruptedUnits];
+  let samples = [...goldenSamples];
 
   const tell = <Name extends EventName>(name: Name, payload: EventPayload<Name>): void => {
     for (const hear of listeners) hear({ name, payload });
@@ -144,13 +147,28 @@ export function createFixtureStation(scene: Scene): FixtureStation {
       return pageOf({ total: scene.units, make: unitAt, keep }, cursor, limit);
     },
     'unit.history': () => 'no-history',
-    'unit.rework': () => 'no-unit',
-    'recovery.list': () => ({ units: [] }),
-    'recovery.resume': () => 'no-unit',
-    'recovery.name': () => 'no-unit',
-    'golden.list': () => ({ samples: [] }),
-    'golden.add': () => 'no-sample',
-    'golden.remove': () => 'no-sample',
+    'unit.rework': ({ reason }) => ({
+      ...{ ...unitAt(0), state: 'in-work' },
+      rework: { reason, by: station.operator, atMs: nowMs, count: 1 },
+    }),
+    'recovery.list': () => ({ units: cut }),
+    'recovery.resume': ({ unitId, slot }) => {
+      const unit = cut.find((one) => one.unitId === unitId);
+      const at = slots.find((one) => one.slot === (slot ?? unit?.slot));
+      return unit === undefined || at === undefined ? 'no-unit' : start(at, unit.serialNumber);
+    },
+    'recovery.name': ({ unitId, reason }) => {
+      const named = { state: 'named' as const, reason, namedBy: station.operator };
+      cut = cut.map((unit) => (unit.unitId === unitId ? { ...unit, ...named } : unit));
+      return { units: cut };
+    },
+    'golden.list': () => ({ samples }),
+    'golden.add': (sample) => ({
+      samples: (samples = [...samples, { ...sample, addedMs: nowMs, addedBy: station.operator }]),
+    }),
+    'golden.remove': ({ serialNumber }) => ({
+      samples: (samples = samples.filter((sample) => sample.serialNumber !== serialNumber)),
+    }),
     'outbox.list': ({ cursor, limit, state }) => {
       const keep = (entry: OutboxEntryView): boolean => state === undefined || entry.state === state;
       return pageOf({ total: scene.outbox, make: entryAt, keep }, cursor, limit);

@@ -83,6 +83,8 @@ function slotOf(slot: number, scene: string): SlotView {
       { slot, port, run: runOf(longSerial, 'error', { fault: longFault }) },
       { slot, port, run: runOf(longSerial, 'working') },
     ],
+    learning: [{ slot, port: { state: slot === 1 ? ('learning' as const) : ('empty' as const), name: '' } }],
+    golden: [{ slot, port }],
     ready: [{ slot, port, virtualSerialNumber: `VIRT-${slot.toString().padStart(4, '0')}` }],
     pass: [{ slot, port, run: runOf(serial, 'pass', { ...passed, unitState: 'seen' }) }],
     fail: [{ slot, port, run: runOf(serial, 'fail', { fault: duplicate }) }],
@@ -193,6 +195,11 @@ function stationOf(name: string, slots: number): StationView {
 }
 
 function batchesOf(name: string): readonly BatchView[] {
+  if (name === 'golden') {
+    const { terms, ...batch } = batchOf('b1', '2026-114');
+    const goldenCheck = { passDone: true, failDone: false, sinceMs: nowMs - 60_000 };
+    return [{ ...batch, terms: { ...terms, goldenSamples: true }, goldenCheck }];
+  }
   if (name === 'empty') return [];
   const counts = { inWork: 0, passed: 12, failed: 0, enrolled: 12, registered: 12, seen: 12, parked: 0 };
   return [

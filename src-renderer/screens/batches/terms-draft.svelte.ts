@@ -1,5 +1,5 @@
 /** The terms of a batch while they are typed: sensible to begin with, and told in words what does not fit. */
-import type { BatchTerms, BatchView, SignerView } from '../../../src-main/contract/views.ts';
+import type { BatchTerms, BatchView, ProfileView, SignerView } from '../../../src-main/contract/views.ts';
 import type { Station } from '../../state/station.svelte.ts';
 import { Task } from '../../state/task.svelte.ts';
 import { words } from '../../words/words.ts';
@@ -21,6 +21,9 @@ export class TermsDraft {
   ekCertificatePolicy = $state<BatchTerms['ekCertificatePolicy']>('prefer');
   deviceProfile = $state('bench-link');
   initialTwin = $state('');
+  goldenSamples = $state<'no' | 'yes'>('no');
+  lockUnits = $state<'no' | 'yes'>('no');
+  profiles = $state.raw<readonly ProfileView[]>([]);
   isChecked = $state(false);
   signers = $state.raw<readonly SignerView[]>([]);
   readonly task: Task;
@@ -28,6 +31,10 @@ export class TermsDraft {
   readonly #station: Station;
 
   readonly needsSigner = $derived(this.attestation !== 'tpm');
+  /** Of the device that was chosen; empty as long as the station has not told its profiles. */
+  readonly attestations = $derived(
+    this.profiles.find((one) => one.profileId === this.deviceProfile)?.attestations ?? [],
+  );
   readonly takesTpm = $derived(this.attestation !== 'x509');
   /** Everything that does not fit, whether it is shown yet or not. */
   readonly faults = $derived.by((): Partial<Record<TermField, string>> => {
@@ -48,9 +55,20 @@ export class TermsDraft {
   /** Begins where the last batch left off: most batches repeat one. */
   async open(last: BatchView | undefined): Promise<void> {
     if (last !== undefined) this.#repeat(last.terms);
-    const answer = await this.loading.run(() => this.#station.ask('signer.list', {}));
+    const [answer, profiles] = await Promise.all([
+      this.loading.run(() => this.#station.ask('signer.list', {})),
+      this.#station.ask('profile.list', {}),
+    ]);
+    if (profiles.ok) this.profiles = profiles.value.profiles;
     this.signers = answer?.signers ?? [];
     if (!this.signers.some((signer) => signer.signerId === this.signerId)) this.signerId = this.signers[0]?.signerId;
+  }
+
+  /** A device that gives one kind of proof only decides on it. */
+  chooseProfile(profileId: string): void {
+    this.deviceProfile = profileId;
+    const [only, ...others] = this.attestations;
+    if (only !== undefined && others.length === 0) this.attestation = only;
   }
 
   /** A signer that was just opened is the one that was meant. */
@@ -81,6 +99,8 @@ export class TermsDraft {
       serialPattern: this.serialPattern,
       ekCertificatePolicy: this.ekCertificatePolicy,
       deviceProfile: this.deviceProfile,
+      ...(this.goldenSamples === 'yes' ? { goldenSamples: true } : {}),
+      ...(this.lockUnits === 'yes' ? { lockUnits: true } : {}),
       ...(initialTwin === '' ? {} : { initialTwin }),
     };
   }
@@ -114,6 +134,8 @@ export class TermsDraft {
     this.serialPattern = terms.serialPattern;
     this.ekCertificatePolicy = terms.ekCertificatePolicy;
     this.deviceProfile = terms.deviceProfile;
+    this.goldenSamples = terms.goldenSamples === true ? 'yes' : 'no';
+    this.lockUnits = terms.lockUnits === true ? 'yes' : 'no';
     this.initialTwin = terms.initialTwin ?? '';
   }
 }

@@ -1,0 +1,41 @@
+/** What a fixture station tells of interrupted units and golden samples. */
+import type { GoldenSampleView, RecoveryUnitView } from '../../src-main/contract/recovery-views.ts';
+import { nowMs } from './scenes.ts';
+
+const unit = (at: number, more: Partial<RecoveryUnitView>): RecoveryUnitView => ({
+  unitId: `u${at}`,
+  runId: `r${at}`,
+  serialNumber: `SN-2026-${(140 + at).toString().padStart(6, '0')}`,
+  slot: at,
+  batchId: 'b1',
+  phase: 'write',
+  interruptedMs: nowMs - at * 60_000,
+  open: ['write-certificates'],
+  state: 'waiting',
+  ...more,
+});
+
+const fault = {
+  code: 'unit-unconfirmed',
+  say: 'The station could not go on with SN-2026-000142: the unit in the slot does not say that it is this one.',
+  hint: 'Scan the unit again.',
+};
+
+export const interruptedUnits: readonly RecoveryUnitView[] = [
+  unit(1, {}),
+  unit(2, { phase: 'verify', open: ['write-certificates', 'write-settings'], fault }),
+  unit(3, { state: 'asking', phase: 'prove', open: [] }),
+  unit(4, { state: 'named', reason: 'The board is burnt', namedBy: 'Ada Okafor', open: ['generate-key'] }),
+];
+
+export const goldenSamples: readonly GoldenSampleView[] = [
+  {
+    name: 'G-GOOD-1',
+    serialNumber: 'GOLD-0001',
+    expect: 'pass',
+    addedMs: nowMs - 9e8,
+    addedBy: 'Ada Okafor',
+    lastRun: { verdict: 'pass', isAsExpected: true, atMs: nowMs - 60_000 },
+  },
+  { name: 'G-BAD-1', serialNumber: 'GOLD-0002', expect: 'fail', addedMs: nowMs - 9e8, addedBy: 'Ada Okafor' },
+];
