@@ -239,8 +239,7 @@ describe('the program', () => {
   it('ends with a coded reason when it cannot begin', () => {
     const run = (...words: readonly string[]) => {
       const done = spawnSync(process.execPath, ['src-main/agent/main.ts', ...words], { encoding: 'utf8' });
-      const said = JSON.parse(done.stderr.trim().split('\n').at(-1) ?? '{}') as { code?: string };
-      return [done.status, said.code];
+      return [done.status, /^\(([a-z0-9-]+)\)$/m.exec(done.stderr)?.[1]];
     };
     const usual = ['--state', state, '--serial-number', 'SN', ...x509];
     expect(run('--port', 'pty')).toEqual([2, 'agent-option-missing']);
