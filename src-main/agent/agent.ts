@@ -38,7 +38,7 @@ export interface Agent {
 
 const linkMemoryFile = 'link-results';
 /** MCUmgr's usual buffer is 384 bytes; ours is that of a mid-range board, so that a chain takes few packets. */
-const bufferBytes = 1_024;
+export const deviceBufferBytes = 1_024;
 /** A technician who pulled a cable has it back in the socket within two seconds. */
 const cableAwayMs = 2_000;
 
@@ -136,7 +136,12 @@ function createDesk(device: LinkDevice, line: BentLine, parts: UnitParts): Desk 
     },
     serve: (stream) => {
       leave();
-      const server = serveLink(line.over(stream), device, { clock: parts.clock, log: parts.log, memory, bufferBytes });
+      const server = serveLink(line.over(stream), device, {
+        clock: parts.clock,
+        log: parts.log,
+        memory,
+        bufferBytes: deviceBufferBytes,
+      });
       leave = () => {
         server.close();
       };

@@ -12,10 +12,15 @@ export interface BenchStation {
 }
 
 export function openStation(data: string, ...args: readonly string[]): BenchStation {
+  return openStationUnder([], data, ...args);
+}
+
+/** @param node what Node is told beside the program */
+export function openStationUnder(node: readonly string[], data: string, ...args: readonly string[]): BenchStation {
   const lines: string[] = [];
   const client = startStation({
     command: process.execPath,
-    args: [programFile('station'), '--data', data, '--retry-after', '1', ...args],
+    args: [...node, programFile('station'), '--data', data, '--retry-after', '1', ...args],
     onLine: (line) => {
       lines.push(line);
       // Enough to see why a start failed.

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { must } from '../../src-main/lib/base/result.ts';
 import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
 import { askedWords } from '../words.ts';
+import { bench } from './bench.bench.ts';
 import { mainJob } from './main-job.bench.ts';
 import { memory } from './memory.bench.ts';
 import { outbox } from './outbox.bench.ts';
@@ -11,7 +12,7 @@ import { service } from './service.bench.ts';
 import { start } from './start.bench.ts';
 import { store } from './store.bench.ts';
 
-const benchmarks = [mainJob, start, memory, store, outbox, service];
+const benchmarks = [mainJob, bench, start, memory, store, outbox, service];
 
 const usage = [
   'npm run bench [-- NAME...] [--json FILE]',

@@ -14,7 +14,7 @@ export interface Reference {
 /** One measured number. `reference` was measured in the same run, and the ratio is of the two. */
 export interface Figure {
   readonly name: string;
-  readonly unit: 'ms' | 'MB' | '1/s';
+  readonly unit: 'ms' | 'MB' | '1/s' | '1/min';
   /** The median where there are several runs. */
   readonly value: number;
   readonly p95?: number;
