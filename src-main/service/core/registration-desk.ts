@@ -217,7 +217,9 @@ async function start(
 
 /** The observed shape: a digit, 16 hexadecimal digits, a GUID (dps-wire 1.4); nobody can guess it. */
 function operationId(random: Random): string {
-  return `5.${Buffer.from(random.bytes(8)).toString('hex')}.${random.uuid()}`;
+  // The ends of a UUID of version 4 are random throughout; the host makes UUIDs in stock.
+  const digits = random.uuid();
+  return `5.${digits.slice(0, 8)}${digits.slice(-8)}.${random.uuid()}`;
 }
 
 function assigningJson(operationIdText: string, registrationId: string): Record<string, unknown> {

@@ -101,12 +101,13 @@ export function createRegistrationWorker(parts: WorkerParts): RegistrationWorker
 
 /** What is being worked off: one operation a registration, one a device, so many a hub. */
 function createHand(parts: WorkerParts) {
-  const underWay = new Map<string, Promise<void>>();
+  // By registration.
+  const underWay = new Map<string, { readonly id: string; readonly work: Promise<void> }>();
   const places = new Set<string>();
   const atHub = new Map<string, number>();
   const heldBack = createHeldBack(parts.clock, parts.random);
-  // What ends while the store is looked through may be among what the look finds.
-  const endedSince = new Set<string>();
+  // What ends while the store is looked through may be among what the look finds: the last of each registration, by id.
+  const endedSince = new Map<string, string>();
   let missed = false;
   let tell: () => void = () => undefined;
 
@@ -133,12 +134,12 @@ function createHand(parts: WorkerParts) {
       const left = (atHub.get(hub) ?? 1) - 1;
       if (left > 0) atHub.set(hub, left);
       else atHub.delete(hub);
-      endedSince.add(key);
+      endedSince.set(key, operation.id);
       if (isKept) heldBack.kept(key);
       else heldBack.failed(key);
       tell();
     });
-    underWay.set(key, work);
+    underWay.set(key, { id: operation.id, work });
   };
   return {
     take,
@@ -150,7 +151,10 @@ function createHand(parts: WorkerParts) {
       endedSince.clear();
     },
     takeFound(operation: Operation): void {
-      if (endedSince.has(operation.registrationKey)) missed = true;
+      const { id, registrationKey: key } = operation;
+      // In hand, or just out of it: there is nothing in the store that was not seen.
+      if (underWay.get(key)?.id === id || endedSince.get(key) === id) return;
+      if (endedSince.has(key)) missed = true;
       else take(operation);
     },
     endLook(): void {
@@ -159,9 +163,9 @@ function createHand(parts: WorkerParts) {
     onEnded(listener: () => void): void {
       tell = listener;
     },
-    ended: (registrationKey: string) => underWay.get(registrationKey),
+    ended: (registrationKey: string) => underWay.get(registrationKey)?.work,
     async empty(): Promise<void> {
-      await Promise.all(underWay.values());
+      await Promise.all([...underWay.values()].map(({ work }) => work));
     },
   };
 }
