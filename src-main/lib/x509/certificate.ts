@@ -7,12 +7,12 @@ import type { Result } from '../base/result.ts';
 import { ordinaryFields } from './certificate-fields.ts';
 import { bitStringBytes, membersOf, readSequence, tag } from './der.ts';
 import { x509Fault } from './faults.ts';
+import { textOfName } from './name-text.ts';
 import {
   AuthorityKeyIdentifierExtension,
   BasicConstraintsExtension,
   ExtendedKeyUsageExtension,
   KeyUsagesExtension,
-  Name,
   SubjectKeyIdentifierExtension,
   X509Certificate,
 } from './peculiar.ts';
@@ -115,10 +115,6 @@ function withNames(fields: Omit<Certificate, 'subject' | 'issuer'>): Certificate
       return textOfName(fields.issuerDer);
     },
   };
-}
-
-function textOfName(nameDer: Uint8Array): string {
-  return new Name(Uint8Array.from(nameDer)).toString();
 }
 
 function outerParts(bytes: Uint8Array) {
