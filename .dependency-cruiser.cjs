@@ -53,7 +53,7 @@ const rules = {
     ),
     only('bench-owns-its-ports', 'station/bench', ['lib/base/', 'contract/', 'station/batches/']),
     only('batches-own-their-ports', 'station/batches', ['lib/base/', 'contract/']),
-    ...['drivers', 'queue', 'sync', 'signers', 'reports', 'embedded', 'desk'].map((room) =>
+    ...['drivers', 'queue', 'sync', 'signers', 'reports', 'embedded', 'desk', 'adapters'].map((room) =>
       only(`station-${room}-implements`, `station/${room}`, [
         'lib/',
         'contract/',

@@ -29,7 +29,8 @@ well; without --data a throw-away folder is used.
   --verbose          prints the logs of all programs
 
 The window's station takes the options of benchline station too (its --help tells them all), among them:
-  --slot N=serial:PATH | N=tcp:HOST:PORT   a real unit's port, for each slot (1 to 16)
+  --slot N=usb:PLACE | N=serial:PATH | N=tcp:HOST:PORT
+                                           a real unit's port, for each slot (1 to 16)
   --connection-string-file FILE            the connection string of a provisioning service of your own, with
   --id-scope ID --endpoint HOST[:PORT]     what units are told of it
   --hub-connection-string-file FILE        hubs to look for devices in, one connection string a line`;

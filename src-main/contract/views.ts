@@ -170,6 +170,8 @@ export const BatchTerms = z.object({
   /** A JavaScript regular expression the whole serial number must match. */
   serialPattern: z.string().min(1).max(200),
   ekCertificatePolicy: z.enum(['require', 'prefer', 'none']),
+  /** Of the units' serial line, where it is another than their adapter's or their slot's. */
+  baudRate: z.int().min(1_200).max(4_000_000).optional(),
   initialTwin: z.string().max(8_000).optional(),
   /** Units are taken only while a known-good and a known-bad sample were checked in this shift. Absent: they are not. */
   goldenSamples: z.boolean().optional(),

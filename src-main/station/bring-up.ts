@@ -15,7 +15,6 @@ import { startVirtualBench } from './embedded/virtual-bench.ts';
 import { stationFault } from './faults.ts';
 import { type UnitTarget, keepTarget } from './kept-target.ts';
 import { type LiveState, faultView } from './live-state.ts';
-import { lookAtPorts } from './presence.ts';
 import type { AutoRecovery } from './queue/recoveries.ts';
 import { resume } from './recovery.ts';
 import { linkService } from './service-link.ts';
@@ -83,7 +82,7 @@ async function everything(up: Work): Promise<void> {
     const units = target === undefined ? ok() : await startUnits(up, target);
     if (!units.ok) showFault(up, units.fault);
     // A unit that is there must not be passed over because nobody has looked yet.
-    await lookAtPorts(core.places, core.bench);
+    await core.presence.look();
     await resume(up.interrupted, core, host.log, signal);
     if (!signal.aborted) await switchOnEnrolled(up);
     return ok();

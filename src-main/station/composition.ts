@@ -4,7 +4,6 @@ import type { Clock } from '../lib/base/clock.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
 import { type Result, ok } from '../lib/base/result.ts';
-import { virtualSerialPrefix } from './batches/naming.ts';
 import { type Bench, createBench } from './bench/bench.ts';
 import { type ClockTrust, createClockTrust } from './clock-trust.ts';
 import type { StationConfig } from './config.ts';
@@ -12,13 +11,17 @@ import { stationPaths } from './config.ts';
 import { makeFolder } from './data-folder.ts';
 import { type DeviceProfiles, createDeviceProfiles } from './drivers/device-profiles.ts';
 import { createEndorsementCheck } from './drivers/endorsement-check.ts';
-import { type SlotPlace, type SlotPort, createSlotPort } from './drivers/slot-port.ts';
+import type { SlotPlace, SlotPort } from './drivers/slot-port.ts';
 import { type EkRootFolder, loadEkRoots } from './ek-roots.ts';
 import type { Launcher } from './embedded/service-program.ts';
 import type { VirtualBench } from './embedded/virtual-bench.ts';
 import { type StationStore, createStationStore } from './queue/station-store.ts';
 import { withheldBy } from './signers/device-signer.ts';
 import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
+import type { Presence } from './adapters/presence.ts';
+import type { SlotCounter } from './adapters/slot-counter.ts';
+import type { PortCatalog } from '../lib/serial/index.ts';
+import { composeSlots } from './slots.ts';
 import { claimFolder } from './folder-claim.ts';
 import type { UnitTarget } from './kept-target.ts';
 import type { SlotView } from '../contract/views.ts';
@@ -29,6 +32,7 @@ export interface HostParts {
   readonly log: Log;
   readonly launcher: Launcher;
   readonly version: string;
+  readonly catalog: PortCatalog;
   readonly entries: { readonly storeWorker: string; readonly portHost: string; readonly signerWorker: string };
 }
 
@@ -45,6 +49,10 @@ export interface StationCore {
   readonly selectedBatchId: string | undefined;
   /** Where a virtual unit's pseudo-terminal is, once it has one. */
   readonly virtualPorts: Map<number, string>;
+  readonly presence: Presence;
+  readonly slotCounter: SlotCounter;
+  /** How many slots the bench shows. */
+  slotCount(): number;
   /** The virtual units, once they are there. */
   readonly virtual: { bench?: VirtualBench };
 }
@@ -97,20 +105,18 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
     return settings;
   }
   const clockTrust = createClockTrust(settings.value.lastSeenMs, { clock, log, store: store.value });
-  const virtualPorts = new Map<number, string>();
-  const places = slotPlaces(config, settings.value.stationId, virtualPorts);
   const profiles = createDeviceProfiles();
-  const ports = places.map((place) =>
-    createSlotPort(place, {
-      clock,
-      random,
-      log,
-      portHost: { execPath: host.launcher.command, entryPath: host.entries.portHost },
-      baudRate: config.baud,
-      profiles,
-      trustedRoots: () => live.target()?.trustedRoots ?? [],
-    }),
-  );
+  const { stationId, operator, selectedBatchId } = settings.value;
+  const slots = await composeSlots({
+    ...{ config, stationId, clock, random, log, profiles, catalog: host.catalog, store: store.value },
+    portHost: { execPath: host.launcher.command, entryPath: host.entries.portHost },
+    trustedRoots: () => live.target()?.trustedRoots ?? [],
+  });
+  if (!slots.ok) {
+    await store.value.close();
+    return slots;
+  }
+  const { places, ports, virtualPorts, bindings } = slots.value;
   const bench = createBench({
     slots: ports,
     journal: store.value,
@@ -129,46 +135,20 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
       return target === undefined ? undefined : { idScope: target.idScope, endpoint: target.endpoint };
     },
     onSlot: (view) => {
-      live.onSlot(view);
+      if (view.slot <= bindings.count()) live.onSlot(view);
     },
   });
-  const { stationId, operator, selectedBatchId } = settings.value;
+  const { presence, counter: slotCounter } = slots.value.attend(bench, (view) => {
+    live.onSlot(view);
+  });
   const own = { stationId, operator, selectedBatchId, clockTrust };
-  const slots = { bench, profiles, places, ports, virtualPorts, virtual: {} };
-  return ok({ store: store.value, signers: signers.value, ...slots, ...own });
+  const attended = { presence, slotCounter, slotCount: () => bindings.count() };
+  const bound = { bench, profiles, places, ports, virtualPorts, virtual: {}, ...attended };
+  return ok({ store: store.value, signers: signers.value, ...bound, ...own });
 }
 
 function ekRootFolders(config: StationConfig): readonly EkRootFolder[] {
   const named = config['ek-roots'];
   const own = { path: stationPaths(config.data).ekRoots, isOptional: true };
   return named === undefined ? [own] : [own, { path: named, isOptional: false }];
-}
-
-/** Virtual units take the first slots, real ports the slots they are told. */
-function slotPlaces(
-  config: StationConfig,
-  stationId: string,
-  virtualPorts: ReadonlyMap<number, string>,
-): readonly SlotPlace[] {
-  const virtual = Array.from({ length: config['virtual-units'] }, (_, at): SlotPlace => {
-    const slot = at + 1;
-    return {
-      slot,
-      name: 'virtual unit',
-      virtualSerialNumber: virtualSerialNumber(stationId, slot),
-      address: () => {
-        const path = virtualPorts.get(slot);
-        return path === undefined ? undefined : { kind: 'serial', address: path };
-      },
-    };
-  });
-  const taken = new Set(virtual.map((place) => place.slot));
-  const real = config.slot
-    .filter((port) => !taken.has(port.slot))
-    .map(({ slot, kind, address }): SlotPlace => ({ slot, name: address, address: () => ({ kind, address }) }));
-  return [...virtual, ...real].sort((a, b) => a.slot - b.slot);
-}
-
-function virtualSerialNumber(stationId: string, slot: number): string {
-  return `${virtualSerialPrefix(stationId)}${String(slot).padStart(4, '0')}`;
 }

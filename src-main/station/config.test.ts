@@ -16,16 +16,22 @@ describe('the configuration of a station', () => {
     expect(stationOptions.filter((option) => !named.has(`--${option}`))).toEqual([]);
   });
 
-  it('takes a device server by its host and port', () => {
-    const { slot } = must(parseStationArgs(['--data', 'd', '--slot', '1=tcp:[::1]:4001', '--slot', '2=serial:p']));
-    expect(slot).toEqual([
-      { slot: 1, kind: 'tcp', address: '[::1]:4001' },
-      { slot: 2, kind: 'serial', address: 'p' },
+  it('takes a place in the USB tree, a port by its name, and a device server by its host and port', () => {
+    const given = ['1=tcp:[::1]:4001', '2=serial:p=q', '3=usb:1-2.3:1.0'].flatMap((slot) => ['--slot', slot]);
+    expect(must(parseStationArgs(['--data', 'd', ...given])).slot).toEqual([
+      { slot: 1, address: 'tcp:[::1]:4001' },
+      { slot: 2, address: 'serial:p=q' },
+      { slot: 3, address: 'usb:1-2.3:1.0' },
     ]);
   });
 
   it.each([
     ['a device server without a port', ['--slot', '1=tcp:server']],
+    ['a place that is none', ['--slot', '1=usb:']],
+    ['a kind of port that is none', ['--slot', '1=com:3']],
+    ['two ports for one slot', ['--slot', '1=serial:a', '--slot', '1=serial:b']],
+    ['one port for two slots', ['--slot', '1=usb:1-2:1.0', '--slot', '2=usb:1-2:1.0']],
+    ['a seventeenth slot', ['--slot', '17=serial:a']],
     ['a port that is none', ['--slot', '1=tcp:server:70000']],
     ['an empty id scope', [...service, '--id-scope', '', '--endpoint', 'dps.test']],
     ['an empty endpoint', [...service, '--id-scope', '0ne', '--endpoint', '']],

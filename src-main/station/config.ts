@@ -7,6 +7,7 @@ import { faultMaker } from '../lib/base/fault.ts';
 import { parseHostPort } from '../lib/base/host-port.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import { optionReason } from '../lib/process/start-refusal.ts';
+import { parseSlotAddress } from './adapters/slot-address.ts';
 
 const configFault = faultMaker({
   'option-unknown': { say: '{reason}', hint: 'See `benchline station --help`.' },
@@ -15,16 +16,22 @@ const configFault = faultMaker({
 
 const SlotPort = z
   .string()
-  .regex(/^(1[0-6]|[1-9])=(serial|tcp):.+$/, 'a slot is N=serial:PATH or N=tcp:HOST:PORT')
+  .regex(/^(1[0-6]|[1-9])=/, 'a slot is N=usb:PLACE, N=serial:PATH or N=tcp:HOST:PORT')
   .transform((text) => {
-    const [, slot = '', kind = '', address = ''] = /^(\d+)=(serial|tcp):(.+)$/.exec(text) ?? [];
-    return { slot: Number(slot), kind: kind === 'tcp' ? ('tcp' as const) : ('serial' as const), address };
+    const cut = text.indexOf('=');
+    return { slot: Number(text.slice(0, cut)), address: text.slice(cut + 1) };
   })
   .refine(
-    ({ kind, address }) => kind === 'serial' || parseHostPort(address)?.port !== undefined,
-    'tcp is tcp:HOST:PORT',
+    ({ address }) => parseSlotAddress(address) !== undefined,
+    'a port is usb:PLACE, serial:PATH or tcp:HOST:PORT',
   );
-export type SlotPort = z.output<typeof SlotPort>;
+
+const SlotPorts = z
+  .array(SlotPort)
+  .max(16)
+  .default([])
+  .refine((ports) => new Set(ports.map(({ slot }) => slot)).size === ports.length, 'a slot has one port')
+  .refine((ports) => new Set(ports.map(({ address }) => address)).size === ports.length, 'a port belongs to one slot');
 
 const Config = z
   .object({
@@ -35,8 +42,11 @@ const Config = z
     /** Absent: swtpm where it is installed, the software TPM elsewhere. */
     tpm: z.enum(['swtpm', 'software']).optional(),
     hubs: z.coerce.number().int().min(1).max(16).default(2),
-    slot: z.array(SlotPort).max(16).default([]),
-    baud: z.coerce.number().int().min(1_200).max(4_000_000).default(115_200),
+    slot: SlotPorts,
+    /** How many the bench shows; absent: as many as are in use. */
+    slots: z.coerce.number().int().min(1).max(16).optional(),
+    /** Absent: as each adapter's profile says. */
+    baud: z.coerce.number().int().min(1_200).max(4_000_000).optional(),
     /** Without one, the station starts the embedded service. */
     'connection-string': z.string().max(1_000).optional(),
     /** Its first line is the connection string; `-` is standard input. */

@@ -33,6 +33,5 @@ export const stationFault = faultMaker({
     say: 'Something of the station did not come up ({reason}).',
     hint: 'Check the rights and the free space of the data folder, then start the station again.',
   },
-  'ports-to-come': { say: 'This version cannot bind a slot at run time yet.', hint: 'Start the station with --slot.' },
   'station-stopping': { say: 'The station is stopping.', hint: 'Start it again, then try once more.' },
 });

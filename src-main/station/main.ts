@@ -4,6 +4,7 @@ import packageFile from '../../package.json' with { type: 'json' };
 import type { Fault } from '../lib/base/fault.ts';
 import { isoTime, systemClock, systemRandom } from '../lib/base/host.ts';
 import { type Log, jsonLog } from '../lib/base/log.ts';
+import { createSystemCatalog } from '../lib/serial/index.ts';
 import { sayWhyNotStarted } from '../lib/process/start-refusal.ts';
 import { stopRequested, whenStopped } from '../lib/process/stop.ts';
 import { parentChannel, serveChannel, sendEvent } from './channel.ts';
@@ -74,6 +75,7 @@ function hostParts(log: Log): HostParts {
       signerWorker: file('signers/pkcs12-worker-main'),
       portHost: file('../lib/serial/port-host-main'),
     },
+    catalog: createSystemCatalog(process.platform),
     version: packageFile.version,
   };
 }

@@ -6,14 +6,12 @@ import { noteClock } from './clock-trust.ts';
 import { type HostParts, type StationCore, composeCore } from './composition.ts';
 import { type StationConfig, stationPaths } from './config.ts';
 import { createDesk } from './desk/handlers.ts';
-import type { DeskPorts } from './desk/ports.ts';
 import { createServiceDesk } from './desk/service-desk.ts';
 import { openSigner } from './desk/signer-desk.ts';
 import { createTraining } from './embedded/training.ts';
 import { stationFault } from './faults.ts';
 import { type UnitTarget, readKeptTarget } from './kept-target.ts';
 import { type LiveState, createLiveState } from './live-state.ts';
-import { watchPresence } from './presence.ts';
 import { prepareBatch } from './prepared-batch.ts';
 import { endInterrupted } from './recovery.ts';
 import { createBatchReports } from './reports/batch-reports.ts';
@@ -64,7 +62,7 @@ async function startOn(
   if (!last.ok) return last;
   for (const { slot, run } of last.value) core.bench.restore(slot, run);
   tellChanges(core, tell, (unit) => link.reached?.power(unit));
-  void watchPresence(core.places, core.bench, host.clock, stopping.signal);
+  void core.presence.watch(stopping.signal);
   const noting = noteClock(core.clockTrust, host.clock, stopping.signal);
   const up = bringUp(
     { config, host, core, live, interrupted: interrupted.value, kept: link.kept, signal: stopping.signal },
@@ -73,7 +71,7 @@ async function startOn(
   const desk = createDesk({
     store: core.store,
     bench: core.bench,
-    ports: slotPortsToCome,
+    ports: core.slotCounter,
     service: createServiceDesk(() => link.reached?.desk),
     signers: core.signers,
     profiles: core.profiles,
@@ -103,13 +101,6 @@ async function startOn(
   });
 }
 
-const notYet = async () => failed(stationFault('ports-to-come'));
-const slotPortsToCome: DeskPorts = {
-  adapters: async () => [],
-  ...{ learn: notYet, bind: notYet, unbind: notYet, check: notYet, remedy: notYet, resize: notYet },
-  stopLearning: () => undefined,
-};
-
 /** A headless station has nobody to type a passphrase. */
 async function openConfiguredSigner(config: StationConfig, core: StationCore): Promise<Result<unknown>> {
   const { signer, 'signer-passphrase-file': passphraseFile } = config;
@@ -125,7 +116,7 @@ function liveStateOf(config: StationConfig, core: StationCore, host: HostParts, 
       stationId: core.stationId,
       version: host.version,
       operator: defaultOperator,
-      slots: Math.max(1, core.places.length),
+      slots: core.slotCount(),
       virtualBench: config['virtual-units'] > 0,
       target: {
         name: isEmbedded ? 'Embedded service' : 'Provisioning service',
@@ -153,6 +144,7 @@ async function refresh(core: StationCore, live: LiveState): Promise<void> {
   if (!settings.ok) return;
   const { operator, selectedBatchId } = settings.value;
   live.update({
+    slots: core.slotCount(),
     ...(operator === undefined ? {} : { operator }),
     ...(selectedBatchId === undefined ? {} : { batchId: selectedBatchId }),
   });

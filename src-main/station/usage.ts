@@ -3,8 +3,10 @@ export const stationUsage = `benchline station --data DIR [options]
 
 The bench program without a window. Without --connection-string-file it starts the embedded provisioning service.
 
-  --slot N=serial:PATH | N=tcp:HOST:PORT   a real unit's port, for each slot (1 to 16)
-  --baud N                                 speed of the serial ports (115200)
+  --slot N=usb:PLACE | N=serial:PATH | N=tcp:HOST:PORT
+                                           a real unit's port, for each slot (1 to 16); \`benchline slots\` lists the places
+  --slots N                                how many slots the bench shows (those in use)
+  --baud N                                 speed of the serial ports (as each adapter's profile says)
   --virtual-units N                        virtual units on the bench, 0 to 16 (0)
   --attestation tpm|x509|mixed             what virtual units prove themselves with (mixed)
   --tpm swtpm|software                     what stands in for their TPM (swtpm where it is installed)

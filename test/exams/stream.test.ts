@@ -9,8 +9,8 @@ import { must } from '../../src-main/lib/base/result.ts';
 import type { ByteStream } from '../../src-main/lib/base/stream.ts';
 import { streamPair } from '../../src-main/lib/base/stream-pair.ts';
 import {
+  createListedCatalog,
   listenTcpStreams,
-  listPorts,
   openPortHost,
   openPty,
   openSerialPort,
@@ -186,6 +186,6 @@ describe('other ways in', () => {
     expect(opened.ok ? undefined : opened.fault.code).toBe('tcp-failed');
   });
   it('the list of ports is a list, whatever is plugged in', async () => {
-    expect(Array.isArray(await listPorts())).toBe(true);
+    expect(Array.isArray(await createListedCatalog().list())).toBe(true);
   });
 });

@@ -31,12 +31,13 @@ const wires = ['http', 'mqtt', 'amqp', 'hub-client', 'store'].flatMap((name) =>
   ),
 );
 
-const stationRooms = ['drivers', 'queue', 'sync', 'signers', 'reports', 'embedded', 'desk'].flatMap((name) =>
-  plant(
-    `station-${name}-implements`,
-    `station/${name}`,
-    `src-main/station/${name === 'queue' ? 'sync' : 'queue'}/part.ts`,
-  ),
+const stationRooms = ['drivers', 'queue', 'sync', 'signers', 'reports', 'embedded', 'desk', 'adapters'].flatMap(
+  (name) =>
+    plant(
+      `station-${name}-implements`,
+      `station/${name}`,
+      `src-main/station/${name === 'queue' ? 'sync' : 'queue'}/part.ts`,
+    ),
 );
 
 const owned = [

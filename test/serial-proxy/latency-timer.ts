@@ -15,7 +15,7 @@ export interface LatencyTimer {
 }
 
 /** A full-speed packet of 64 bytes carries two bytes of status. */
-export const packetBytes = 62;
+const packetBytes = 62;
 
 /** Free-running from `startMs`: it expires also with nothing to send, and starts anew after a full packet. */
 export function createLatencyTimer(timerMs: number, startMs: number): LatencyTimer {

@@ -10,6 +10,8 @@ export interface PortProfile {
   /** Levels set after opening; absent: as the driver leaves them. */
   readonly dtr?: boolean;
   readonly rts?: boolean;
+  /** Asks the driver for short waits, where it knows them (Linux: ASYNC_LOW_LATENCY). */
+  readonly lowLatency?: boolean;
 }
 
 export const defaultBaudRate = 115_200;

@@ -56,6 +56,8 @@ export interface Bench {
   start(request: RunRequest): Promise<Result<SlotView>>;
   abort(slot: number): Result<SlotView>;
   plugged(slot: number, isPresent: boolean): void;
+  /** What is known of a slot's port now; told further when it changes. */
+  seen(slot: number, port: SlotView['port']): void;
   /** After a restart: shows the slot's last verdict again, unless something newer is there. */
   restore(slot: number, run: RunView): void;
   /** Tells the slot that still shows this unit what became of it. */
@@ -112,6 +114,12 @@ export function createBench(parts: BenchParts): Bench {
       const state = states.get(slot);
       if (state === undefined || (state.view.port.state === 'ready') === isPresent) return;
       show(state, isPresent ? { at: 'plugged', name: state.bench.name } : { at: 'unplugged' });
+    },
+    seen: (slot, port) => {
+      const state = states.get(slot);
+      if (state === undefined) return;
+      const next = nextSlot(state.view, { at: 'port', port });
+      if (JSON.stringify(next.port) !== JSON.stringify(state.view.port)) show(state, { at: 'port', port });
     },
     restore: (slot, run) => {
       const state = states.get(slot);

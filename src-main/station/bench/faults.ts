@@ -9,6 +9,10 @@ export const benchFaults = {
     say: 'Slot {slot} is still working on {serialNumber}.',
     hint: 'Wait for its verdict, or put the unit into another slot.',
   },
+  'adapter-lost': {
+    say: 'The adapter of slot {slot} was unplugged during the run.',
+    hint: 'Plug it in again, then scan the unit again.',
+  },
   'slot-none-ready': { say: 'No slot is free for this unit.', hint: 'Wait for a verdict, or plug a unit in.' },
   'serial-in-work': {
     say: 'Unit {serialNumber} is already in work in slot {slot}.',

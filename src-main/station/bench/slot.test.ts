@@ -17,8 +17,22 @@ describe('a slot', () => {
       state: 'empty',
       name: 'ttyUSB1',
     });
-    const lost = after({ at: 'lost', fault: benchFault('run-aborted') }).port;
-    expect(lost).toMatchObject({ state: 'lost', fault: { code: 'run-aborted' } });
+  });
+
+  it('is lost when its port goes away under a run, until it is back; between runs it is empty', () => {
+    const ready = { state: 'ready', name: 'FT232R', address: 'usb:1-2:1.0' } as const;
+    const gone = { state: 'empty', name: '1-2:1.0', address: 'usb:1-2:1.0' } as const;
+    const [plugged, pulled]: SlotEvent[] = [
+      { at: 'port', port: ready },
+      { at: 'port', port: gone },
+    ];
+    if (plugged === undefined || pulled === undefined) throw new Error('two events');
+    expect(after(plugged, pulled).port).toEqual(gone);
+    const lost = after(plugged, begun, pulled, pass, pulled).port;
+    expect(lost).toMatchObject({ state: 'lost', name: 'FT232R', fault: { code: 'adapter-lost' } });
+    expect(after(plugged, begun, pulled, plugged).port).toEqual(ready);
+    const unbound = { state: 'empty', name: 'not bound' } as const;
+    expect(after(plugged, begun, pulled, { at: 'port', port: unbound }).port).toEqual(unbound);
   });
 
   it('has every phase before it once a run has begun, and none of the last run', () => {

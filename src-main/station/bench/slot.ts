@@ -2,12 +2,14 @@
 import { unreachable } from '../../lib/base/result.ts';
 import type { Fault } from '../../lib/base/fault.ts';
 import { type Phase, type RunView, type SlotView, type UnitState, type Verdict, phases } from '../../contract/views.ts';
+import { benchFault } from './faults.ts';
 import type { Attestation, RunId, SerialNumber } from '../batches/model.ts';
 
 export type SlotEvent =
   | { readonly at: 'plugged'; readonly name: string }
   | { readonly at: 'unplugged' }
-  | { readonly at: 'lost'; readonly fault: Fault }
+  /** What is known of the slot's port now; `nextSlot` decides whether it is lost. */
+  | { readonly at: 'port'; readonly port: SlotView['port'] }
   | { readonly at: 'begun'; readonly runId: RunId; readonly serialNumber: SerialNumber; readonly nowMs: number }
   | { readonly at: 'typical'; readonly typicalMs: number }
   | { readonly at: 'phase'; readonly phase: Phase; readonly elapsedMs: number }
@@ -28,8 +30,8 @@ export function nextSlot(slot: SlotView, event: SlotEvent): SlotView {
       return { ...slot, port: { state: 'ready', name: event.name } };
     case 'unplugged':
       return { ...slot, port: { state: 'empty', name: slot.port.name } };
-    case 'lost':
-      return { ...slot, port: { state: 'lost', name: slot.port.name, fault: shown(event.fault) } };
+    case 'port':
+      return { ...slot, port: portAfter(slot, event.port) };
     case 'begun':
       return { ...slot, run: begun(event) };
     case 'typical':
@@ -51,6 +53,14 @@ export function nextSlot(slot: SlotView, event: SlotEvent): SlotView {
     default:
       return unreachable(event);
   }
+}
+
+/** A port that goes away under a run is lost until it is back; between two runs units come and go. */
+function portAfter({ slot, port: before, run }: SlotView, port: SlotView['port']): SlotView['port'] {
+  const isSame = before.address === port.address;
+  const wentAway = before.state === 'lost' || (before.state === 'ready' && run?.state === 'working');
+  if (port.state !== 'empty' || !isSame || !wentAway) return port;
+  return { ...before, state: 'lost', fault: shown(benchFault('adapter-lost', { slot })) };
 }
 
 function onRun(slot: SlotView, change: (run: RunView) => RunView): SlotView {

@@ -148,6 +148,11 @@ type PortCall = Extract<CallName, `slot.${string}` | `adapter.${string}` | 'benc
 
 function portHandlers(parts: DeskParts, operator: () => string): Pick<Handlers, PortCall> {
   const { ports, station } = parts;
+  // A slot that is bound is shown.
+  const refreshed = async <T>(result: T): Promise<T> => {
+    await station.refresh();
+    return result;
+  };
   return {
     'bench.setSlots': async ({ slots }) => {
       const resized = await ports.resize(slots, operator());
@@ -157,11 +162,11 @@ function portHandlers(parts: DeskParts, operator: () => string): Pick<Handlers, 
     'adapter.list': async () => ok({ adapters: [...(await ports.adapters())] }),
     'slot.learn': ({ slot }) => ports.learn(slot, operator()),
     'slot.stopLearning': async () => {
-      ports.stopLearning();
+      await ports.stopLearning();
       return ok({ slots: shownSlots(parts) });
     },
-    'slot.bind': ({ slot, address }) => ports.bind(slot, address, operator()),
-    'slot.unbind': ({ slot }) => ports.unbind(slot, operator()),
+    'slot.bind': async ({ slot, address }) => refreshed(await ports.bind(slot, address, operator())),
+    'slot.unbind': async ({ slot }) => refreshed(await ports.unbind(slot, operator())),
     'adapter.check': ({ slot }) => ports.check(slot),
     'adapter.remedy': ({ slot, remedy }) => ports.remedy(slot, remedy, operator()),
   };

@@ -71,7 +71,7 @@ export interface DeskSigners {
 export interface DeskPorts {
   adapters(): Promise<readonly ListedAdapterView[]>;
   learn(slot: number, by: string): Promise<Result<SlotView>>;
-  stopLearning(): void;
+  stopLearning(): Promise<void>;
   bind(slot: number, address: string, by: string): Promise<Result<SlotView>>;
   unbind(slot: number, by: string): Promise<Result<SlotView>>;
   check(slot: number): Promise<Result<DoctorView>>;

@@ -1,25 +1,24 @@
 /** One slot's way to its unit: a port host of its own for a serial port, or a TCP connection to a device server. */
 import { type Clock, sleep } from '../../lib/base/clock.ts';
-import { faultMaker } from '../../lib/base/fault.ts';
-import { parseHostPort } from '../../lib/base/host-port.ts';
 import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
-import { type Result, failed } from '../../lib/base/result.ts';
+import type { Result } from '../../lib/base/result.ts';
 import type { ByteStream } from '../../lib/base/stream.ts';
-import { openPortHost, openTcpStream } from '../../lib/serial/index.ts';
+import { type PortProfile, openPortHost, openTcpStream } from '../../lib/serial/index.ts';
 import type { BenchSlot } from '../bench/bench.ts';
 import type { DeviceProfiles } from './device-profiles.ts';
 
-const portFault = faultMaker({
-  'port-unbound': { say: 'Slot {slot} has no port yet.', hint: 'Wait until its unit is plugged in.' },
-});
+/** Where a slot's unit is reached, looked up at each opening: an adapter comes back under another number. */
+type SlotLine =
+  | { readonly kind: 'serial'; readonly profile: PortProfile }
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
-/** Where a slot's unit is reached. `address` may change: a virtual unit gets its pseudo-terminal when it starts. */
 export interface SlotPlace {
   readonly slot: number;
   readonly name: string;
   readonly virtualSerialNumber?: string;
-  address(): { readonly kind: 'serial' | 'tcp'; readonly address: string } | undefined;
+  /** @param baudRate of the batch, where it has its own */
+  line(baudRate: number | undefined): Promise<Result<SlotLine>>;
 }
 
 export interface SlotPortParts {
@@ -27,13 +26,14 @@ export interface SlotPortParts {
   readonly random: Random;
   readonly log: Log;
   readonly portHost: { readonly execPath: string; readonly entryPath: string };
-  readonly baudRate: number;
   readonly profiles: DeviceProfiles;
   /** What units must trust to reach the service; known once the service is. */
   trustedRoots(): readonly Uint8Array[];
 }
 
 export interface SlotPort extends BenchSlot {
+  /** The line as it is, for the adapter doctor; `change` opens a serial port otherwise than its profile says. */
+  openLine(change: Partial<PortProfile>): Promise<Result<ByteStream>>;
   /** Ends the slot's port host. */
   close(): Promise<void>;
 }
@@ -53,16 +53,12 @@ async function openWhenFree(open: () => Promise<Result<ByteStream>>, clock: Cloc
 export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort {
   const log = parts.log.with({ slot: place.slot });
   const host = openPortHost(parts.portHost, { clock: parts.clock, log });
-  const openStream = async (): Promise<Result<ByteStream>> => {
-    const where = place.address();
-    if (where === undefined) return failed(portFault('port-unbound', { slot: place.slot }));
-    if (where.kind === 'serial') {
-      return openWhenFree(() => host.open({ path: where.address, baudRate: parts.baudRate }), parts.clock);
-    }
-    const { host: server, port } = parseHostPort(where.address) ?? {};
-    // A configuration that told none was refused at the start.
-    if (server === undefined || port === undefined) return failed(portFault('port-unbound', { slot: place.slot }));
-    return openTcpStream({ host: server, port }, parts.clock);
+  const openStream = async (baudRate?: number, change: Partial<PortProfile> = {}): Promise<Result<ByteStream>> => {
+    const line = await place.line(baudRate);
+    if (!line.ok) return line;
+    if (line.value.kind === 'tcp') return openTcpStream(line.value, parts.clock);
+    const profile = { ...line.value.profile, ...change };
+    return openWhenFree(() => host.open(profile), parts.clock);
   };
   const { slot, name, virtualSerialNumber } = place;
   return Object.freeze({
@@ -70,7 +66,7 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
     name,
     ...(virtualSerialNumber === undefined ? {} : { virtualSerialNumber }),
     open: async (batch) => {
-      const stream = await openStream();
+      const stream = await openStream(batch?.terms.baudRate);
       if (!stream.ok) return stream;
       const { clock, random } = parts;
       const driverParts = { clock, random, log, trustedRoots: parts.trustedRoots() };
@@ -78,6 +74,7 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
       if (!driver.ok) await stream.value.close();
       return driver;
     },
+    openLine: (change) => openStream(undefined, change),
     close: () => host.close(),
   } satisfies SlotPort);
 }

@@ -99,6 +99,8 @@ const listsOver = (asked: Ask) => ({
   settings: asked('settings'),
   scanRules: asked('scanRules'),
   saveSettings: asked('saveSettings'),
+  keptSlots: asked('keptSlots'),
+  saveSlots: asked('saveSlots'),
   reportBatch: asked('reportBatch'),
   reportUnits: asked('reportUnits'),
 });

@@ -22,6 +22,7 @@ import { runVerdict } from './run-verdict.ts';
 import { type ReworkOrder, rework } from './rework.ts';
 import * as settings from './settings.ts';
 import { unitHistory } from './unit-history.ts';
+import * as slots from './slots.ts';
 import * as units from './units.ts';
 
 export const migrations = [begin, recoverReworkGolden] as const;
@@ -109,6 +110,8 @@ function operations(context: StoreContext) {
     settings: () => settings.settings(context),
     scanRules: () => settings.scanRules(context),
     saveSettings: (change: settings.SettingsChange, by: string) => settings.saveSettings(context, change, by),
+    keptSlots: () => slots.keptSlots(context),
+    saveSlots: (change: slots.SlotsChange, event: audit.AuditEvent) => slots.saveSlots(context, change, event),
     appendEvent: (event: audit.AuditEvent): Result<void> =>
       context.write((db) => {
         audit.appendEvent(db, context.nowMs(), event);

@@ -2,7 +2,7 @@ import { systemClock } from '../../../src-main/lib/base/host.ts';
 import { silentLog } from '../../../src-main/lib/base/log.ts';
 import { must } from '../../../src-main/lib/base/result.ts';
 import type { ByteStream } from '../../../src-main/lib/base/stream.ts';
-import { listPorts, openPty, openSerialPort } from '../../../src-main/lib/serial/index.ts';
+import { createListedCatalog, openPty, openSerialPort } from '../../../src-main/lib/serial/index.ts';
 import { tell, unmet } from './tell.ts';
 
 const limitMs = 10_000;
@@ -30,7 +30,7 @@ must(await port.write(Buffer.from('hello')));
 must(await pty.stream.write(Buffer.from('answer')));
 const heard = { device: await atDevice, station: await atStation };
 const missing = await openSerialPort({ path: '/dev/no-such-port' }, { clock: systemClock, log: silentLog });
-const ports = await listPorts();
+const ports = await createListedCatalog().list();
 await port.close();
 await pty.close();
 
