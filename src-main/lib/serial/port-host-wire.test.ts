@@ -35,7 +35,15 @@ describe('messages between station and port host', () => {
     expect(createMessageReader().push(tooLong.subarray(0, 6))).toBeUndefined();
   });
   it('carry profiles and faults, and nothing that is neither', () => {
-    const profile = { path: '/p', baudRate: 9_600, rtscts: true, hangUpOnClose: false, dtr: true, rts: false };
+    const profile = {
+      path: '/p',
+      baudRate: 9_600,
+      rtscts: true,
+      hangUpOnClose: false,
+      dtr: true,
+      rts: false,
+      lowLatency: true,
+    };
     expect(decodeProfile(encodeJson(profile))).toEqual(profile);
     expect(decodeProfile(utf8('{"baudRate":1}'))).toBeUndefined();
     expect(decodeProfile(utf8('nothing'))).toBeUndefined();

@@ -87,7 +87,7 @@ export function decodeFault(payload: Uint8Array): Fault | undefined {
 }
 
 export function decodeProfile(payload: Uint8Array): PortProfile | undefined {
-  const { path, baudRate, rtscts, hangUpOnClose, dtr, rts } = decodeJson(payload) ?? {};
+  const { path, baudRate, rtscts, hangUpOnClose, dtr, rts, lowLatency } = decodeJson(payload) ?? {};
   if (typeof path !== 'string') return undefined;
   return {
     path,
@@ -96,5 +96,6 @@ export function decodeProfile(payload: Uint8Array): PortProfile | undefined {
     ...(typeof hangUpOnClose === 'boolean' ? { hangUpOnClose } : {}),
     ...(typeof dtr === 'boolean' ? { dtr } : {}),
     ...(typeof rts === 'boolean' ? { rts } : {}),
+    ...(typeof lowLatency === 'boolean' ? { lowLatency } : {}),
   };
 }

@@ -8,11 +8,14 @@ import type { ByteStream } from '../base/stream.ts';
 import { serialFault } from './faults.ts';
 import { byteStreamOf } from './node-ends.ts';
 import { watchPort } from './port-watch.ts';
+import { prepareLines } from './modem-lines.ts';
 import { defaultBaudRate, type PortProfile } from './profile.ts';
 
 export interface SerialParts {
   readonly clock: Clock;
   readonly log: Log;
+  /** What moves the bytes: serialport's own unless a test brings one that has modem lines. */
+  readonly binding?: object;
 }
 
 export async function openSerialPort(profile: PortProfile, parts: SerialParts): Promise<Result<ByteStream>> {
@@ -38,6 +41,7 @@ export async function openNativePort(profile: PortProfile, parts: SerialParts): 
     path: profile.path,
     baudRate: profile.baudRate ?? defaultBaudRate,
     autoOpen: false,
+    ...(parts.binding === undefined ? {} : { binding: parts.binding }),
     lock: true,
     ...(profile.rtscts === undefined ? {} : { rtscts: profile.rtscts }),
     ...(profile.hangUpOnClose === undefined ? {} : { hupcl: profile.hangUpOnClose }),
@@ -46,7 +50,7 @@ export async function openNativePort(profile: PortProfile, parts: SerialParts): 
     port.open(resolve);
   });
   if (error !== null) return failed(openFault(profile.path, error.message));
-  await setModemLines(port, profile, parts.log);
+  await prepareLines(port, profile, parts.log);
   await watchPort(port, parts.clock);
   return ok(port);
 }
@@ -61,16 +65,6 @@ export function closeNativePort(port: SerialPort): Promise<void> {
       resolve();
     });
   });
-}
-
-/** A pseudo-terminal has no modem lines (ENOTTY) and some adapters lack one: told, and gone on without. */
-async function setModemLines(port: SerialPort, profile: PortProfile, log: Log): Promise<void> {
-  const { dtr, rts } = profile;
-  if (dtr === undefined && rts === undefined) return;
-  const error = await new Promise<Error | null>((resolve) => {
-    port.set({ ...(dtr === undefined ? {} : { dtr }), ...(rts === undefined ? {} : { rts }) }, resolve);
-  });
-  if (error !== null) log.info('port-has-no-modem-lines', { path: profile.path });
 }
 
 // serialport hands on the text of strerror(3) and nothing else; ours are the words of a C library in the C locale.

@@ -9,6 +9,8 @@ export interface KeptSlot {
   readonly baudRate?: number;
   /** DTR and RTS stay down, and are not touched at a close. */
   readonly linesDown?: true;
+  /** The driver is asked for short waits, also where the profile does not. */
+  readonly lowLatency?: true;
 }
 
 interface SlotEvent {

@@ -30,7 +30,6 @@ export const AdapterProfile = z.strictObject({
   hangUpOnClose: z.boolean(),
   /** Asks the driver for short waits at open, which for FTDI is a latency timer of 1 ms. */
   lowLatency: z.literal(true).optional(),
-  latencyTimerMs: z.int().min(1).max(255).optional(),
   /** Where these facts are written down. */
   source: z.string().min(10),
 });
@@ -66,6 +65,6 @@ export function openingOf(path: string, adapter: AdapterPort | undefined, overri
     path,
     baudRate: batchBaudRate ?? slot.baudRate ?? stationBaudRate ?? profile.baudRate,
     ...(held ?? { ...profile.lines, hangUpOnClose: profile.hangUpOnClose }),
-    ...(profile.lowLatency === undefined ? {} : { lowLatency: true }),
+    ...(profile.lowLatency === true || slot.lowLatency === true ? { lowLatency: true } : {}),
   };
 }

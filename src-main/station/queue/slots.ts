@@ -10,6 +10,8 @@ const KeptSlot = z.object({
   baudRate: z.int().positive().optional(),
   /** DTR and RTS stay down, and are not touched at a close. */
   linesDown: z.literal(true).optional(),
+  /** The driver is asked for short waits. */
+  lowLatency: z.literal(true).optional(),
 });
 type KeptSlot = {
   readonly [Key in keyof z.output<typeof KeptSlot>]: Exclude<z.output<typeof KeptSlot>[Key], undefined>;
