@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { sleep } from '../../src-main/lib/base/clock.ts';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
 import { silentLog } from '../../src-main/lib/base/log.ts';
-import { must } from '../../src-main/lib/base/result.ts';
+import { must, ok } from '../../src-main/lib/base/result.ts';
 import type { RunView, SlotView } from '../../src-main/contract/views.ts';
 import { createBench } from '../../src-main/station/bench/bench.ts';
 import { createDeviceProfiles } from '../../src-main/station/drivers/device-profiles.ts';
@@ -31,9 +31,12 @@ export async function openPlantedBench(folder: string, ports: readonly string[])
   const workerEntry = new URL('../../src-main/station/signers/pkcs12-worker-main.ts', import.meta.url);
   const signers = must(await openStationSigners(join(folder, 'signers'), { ...parts, workerEntry }));
   const portHost = { execPath: process.execPath, entryPath: entry('lib/serial/port-host-main.ts') };
-  const slotParts = { ...parts, portHost, baudRate: 115_200, trustedRoots: () => [], profiles: createDeviceProfiles() };
+  const slotParts = { ...parts, portHost, trustedRoots: () => [], profiles: createDeviceProfiles() };
   const slots = ports.map((address, at) =>
-    createSlotPort({ slot: at + 1, name: address, address: () => ({ kind: 'serial', address }) }, slotParts),
+    createSlotPort(
+      { slot: at + 1, name: address, line: async () => ok({ kind: 'serial', profile: { path: address } }) },
+      slotParts,
+    ),
   );
   const listeners = new Set<(view: SlotView) => void>();
   const bench = createBench({
