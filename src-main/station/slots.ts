@@ -2,10 +2,11 @@
 import type { Log } from '../lib/base/log.ts';
 import type { Clock } from '../lib/base/clock.ts';
 import type { Random } from '../lib/base/random.ts';
-import { type Result, ok } from '../lib/base/result.ts';
+import { type Result, failed, ok } from '../lib/base/result.ts';
 import type { PortCatalog } from '../lib/serial/index.ts';
 import type { SlotView } from '../contract/views.ts';
 import { type Bindings, type SlotStore, createBindings, maxSlots } from './adapters/bindings.ts';
+import { adapterFault } from './adapters/faults.ts';
 import { createDoctor } from './adapters/doctor.ts';
 import { type Presence, createPresence } from './adapters/presence.ts';
 import { type SlotCounter, createSlotCounter } from './adapters/slot-counter.ts';
@@ -68,11 +69,16 @@ export async function composeSlots(parts: SlotParts): Promise<Result<StationSlot
     ...{ bindings, places, ports, virtualPorts },
     attend: (bench, onSlot) => {
       const presence = createPresence({ bindings, catalog, bench, clock, virtualPath });
-      const doctor = createDoctor({ bindings, bench, clock, random, log, lines: lineParts, ports });
+      const doctor = createDoctor({
+        ...{ bindings, bench, clock, log, lines: lineParts },
+        openLine: (slot, change) => ports[slot - 1]?.openLine(change) ?? Promise.resolve(failed(unbound(slot))),
+      });
       return { presence, counter: createSlotCounter({ bindings, presence, catalog, bench, doctor, onSlot }) };
     },
   });
 }
+
+const unbound = (slot: number) => adapterFault('port-unbound', { slot });
 
 function virtualSerialNumber(stationId: string, slot: number): string {
   return `${virtualSerialPrefix(stationId)}${String(slot).padStart(4, '0')}`;

@@ -20,6 +20,7 @@ export const adapterFault = faultMaker({
     hint: 'Start the station with fewer virtual units, or choose another slot.',
   },
   'slot-at-work': { say: 'Slot {slot} has a unit in work.', hint: 'Wait for its verdict, then bind the slot.' },
+  'remedy-unknown': { say: 'There is no remedy {remedy}.', hint: 'Check the slot again, and take what is proposed.' },
   'slots-in-use': {
     say: 'Slot {slot} is in use.',
     hint: 'Unbind the slots that are to go, or start with fewer virtual units.',
