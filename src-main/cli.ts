@@ -3,6 +3,7 @@
 import { programVerb } from './cli/programs.ts';
 import { reportVerb } from './cli/report.ts';
 import { serviceVerb } from './cli/service.ts';
+import { slotsVerb } from './cli/slots.ts';
 import { startVerb } from './cli/start.ts';
 import { cliFault, exitCodes, failWith, type Output, type Verb } from './cli/verb.ts';
 import { verifyVerb } from './cli/verify.ts';
@@ -12,6 +13,7 @@ const verbs: readonly Verb[] = [
   serviceVerb,
   reportVerb,
   verifyVerb,
+  slotsVerb,
   programVerb('station', 'the bench program without a window'),
   programVerb('hub', 'virtual IoT hubs alone'),
   programVerb('agent', 'one virtual device, or a real board'),

@@ -45,6 +45,8 @@ const Config = z
     slot: SlotPorts,
     /** How many the bench shows; absent: as many as are in use. */
     slots: z.coerce.number().int().min(1).max(16).optional(),
+    /** For who measures: how often the longest stall of the event loop is written into the log, in seconds. */
+    'watch-loop': z.coerce.number().int().min(1).max(3_600).optional(),
     /** Absent: as each adapter's profile says. */
     baud: z.coerce.number().int().min(1_200).max(4_000_000).optional(),
     /** Without one, the station starts the embedded service. */

@@ -12,6 +12,7 @@ import { createTraining } from './embedded/training.ts';
 import { stationFault } from './faults.ts';
 import { type UnitTarget, readKeptTarget } from './kept-target.ts';
 import { type LiveState, createLiveState } from './live-state.ts';
+import { watchLoop } from './loop-watch.ts';
 import { prepareBatch } from './prepared-batch.ts';
 import { endInterrupted } from './recovery.ts';
 import { createBatchReports } from './reports/batch-reports.ts';
@@ -63,6 +64,8 @@ async function startOn(
   for (const { slot, run } of last.value) core.bench.restore(slot, run);
   tellChanges(core, tell, (unit) => link.reached?.power(unit));
   void core.presence.watch(stopping.signal);
+  const loopSeconds = config['watch-loop'];
+  if (loopSeconds !== undefined) void watchLoop(loopSeconds, host, stopping.signal);
   const noting = noteClock(core.clockTrust, host.clock, stopping.signal);
   const up = bringUp(
     { config, host, core, live, interrupted: interrupted.value, kept: link.kept, signal: stopping.signal },

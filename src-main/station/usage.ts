@@ -13,6 +13,7 @@ The bench program without a window. Without --connection-string-file it starts t
   --signer FILE.p12                        the signer of device certificates, with
   --signer-passphrase-file FILE            the file whose first line is its passphrase
   --ek-roots DIR                           more certificates of TPM vendors
+  --watch-loop SECONDS                     writes the longest stall of the program into the log, each so often
 
 A provisioning service of your own:
   --connection-string-file FILE            its service connection string (- for standard input)

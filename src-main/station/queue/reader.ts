@@ -8,10 +8,13 @@ import { type SoundChain, walkChain } from './chain-walk.ts';
 import { verifyPage, verifyPasses } from './events.ts';
 import { storeFault } from './faults.ts';
 import { reportBatch, reportUnits } from './report-rows.ts';
+import { keptIn } from './slots.ts';
 import { migrations } from './store.ts';
 
 export interface StoreReader extends ReportSource {
   verifyChain(): Promise<Result<SoundChain>>;
+  /** What each slot is bound to. */
+  keptSlots(): Result<readonly { readonly slot: number; readonly address: string }[]>;
   close(): void;
 }
 
@@ -32,6 +35,12 @@ export function openStoreReader(file: string): Result<StoreReader> {
         verifyPage: async (from) => flattened(db.read((read) => verifyPage(read, from))),
         verifyPasses: async (after) => flattened(db.read((read) => verifyPasses(read, after))),
       }),
+    keptSlots: () =>
+      db.read((read) =>
+        Object.entries(keptIn(read).slots).flatMap(([slot, { address }]) =>
+          address === undefined ? [] : [{ slot: Number(slot), address }],
+        ),
+      ),
     close: () => {
       db.close();
     },

@@ -34,7 +34,7 @@ export function keptSlots(context: StoreContext): Result<KeptSlots> {
   return context.db.read(keptIn);
 }
 
-function keptIn(db: ReadDb): KeptSlots {
+export function keptIn(db: ReadDb): KeptSlots {
   const rows = db.all<{ key: string; value: string }>("SELECT key, value FROM settings WHERE key LIKE 'slot%'");
   const slots = rows.flatMap(({ key, value }): [number, KeptSlot][] => {
     const number = slotKey.exec(key)?.[1];
