@@ -5,6 +5,7 @@ import { silentLog } from '../../src-main/lib/base/log.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { openPty } from '../../src-main/lib/serial/index.ts';
 import { closeNativePort, openNativePort } from '../../src-main/lib/serial/serial-port.ts';
+import { within } from './stream-exam.ts';
 import { adapterProfiles, openingOf, unknownAdapter } from '../../src-main/station/adapters/profiles.ts';
 
 interface OpenOptions {
@@ -92,7 +93,11 @@ describe('a pseudo-terminal', () => {
       const profile = { path: pty.path, hangUpOnClose };
       const port = must(await openNativePort(profile, { clock: systemClock, log: silentLog }));
       expect(/(^| )hupcl/m.test(hangsUp())).toBe(hangUpOnClose);
-      await closeNativePort(port);
+      // Reading goes on, and ends: the port was not made to block.
+      const read = new Promise((resolve) => port.once('data', resolve));
+      must(await pty.stream.write(Uint8Array.of(7)));
+      expect(await within(read, 'a byte')).toEqual(Buffer.of(7));
+      await within(closeNativePort(port), 'the close');
     }
     await pty.close();
   });

@@ -33,7 +33,11 @@ async function keepLinesAtClose(port: SerialPort): Promise<boolean> {
   const fd = typeof binding === 'object' && binding !== null && 'fd' in binding ? binding.fd : undefined;
   if (typeof fd !== 'number') return false;
   return new Promise((resolve) => {
-    const stty = spawn('stty', ['-hupcl'], { stdio: [fd, 'ignore', 'ignore'], timeout: sttyTimeoutMs });
+    // As descriptor 3: Node makes a child's standard input blocking, and the port with it, whose reads would never end.
+    const stty = spawn('sh', ['-c', 'stty -hupcl <&3'], {
+      stdio: ['ignore', 'ignore', 'ignore', fd],
+      timeout: sttyTimeoutMs,
+    });
     stty.once('error', () => {
       resolve(false);
     });

@@ -59,7 +59,7 @@ export function parseRemedy(text: string): Remedy | undefined {
 }
 
 /** FTDI's default; the beat that is looked for where the system does not tell the timer. */
-export const usualTimerMs = 16;
+const usualTimerMs = 16;
 /** Up to here a timer costs less than the scheduling of this program. */
 const shortTimerMs = 2;
 /** Fewer answers could fall together by chance. */
