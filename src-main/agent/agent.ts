@@ -37,8 +37,8 @@ export interface Agent {
 }
 
 const linkMemoryFile = 'link-results';
-/** MCUmgr's usual buffer is 384 bytes; ours is that of a mid-range board, so that a chain takes few packets. */
-export const deviceBufferBytes = 1_024;
+/** MCUmgr's usual buffer is 384 bytes; ours is that of a larger board, so that a chain, settings and their roots take one packet each. */
+export const deviceBufferBytes = 2_048;
 /** A technician who pulled a cable has it back in the socket within two seconds. */
 const cableAwayMs = 2_000;
 

@@ -24,6 +24,8 @@ export interface Verdict {
 export interface Stalls {
   readonly longestMs: number;
   readonly p999Ms: number;
+  /** The longest piece of the program's own work. */
+  readonly busiestMs: number;
 }
 
 export interface BenchLab {
@@ -119,7 +121,7 @@ export async function openBenchLab({ folder, block }: BenchContext, name: string
         read = parsed(stallsFile);
         return read !== undefined;
       });
-      return read ?? { longestMs: Number.NaN, p999Ms: Number.NaN };
+      return read ?? { longestMs: Number.NaN, p999Ms: Number.NaN, busiestMs: Number.NaN };
     },
     memoryMb: () => memoryOfTree(client.pid ?? 0).find(({ pid }) => pid === client.pid)?.pssMb ?? Number.NaN,
     close: async () => {

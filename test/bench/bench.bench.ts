@@ -1,5 +1,5 @@
 /** The bench as a line uses it: sixteen slots at 115,200 baud against what the wire and the chip need, and a whole shift. */
-import { openBenchLab, type BenchLab } from './bench-lab.ts';
+import { type BenchLab, openBenchLab, type Stalls } from './bench-lab.ts';
 import { type BenchContext, type Benchmark, type Figure, median, nowMs, ofSamples } from './runner.ts';
 import { sqliteRows } from '../flows/support/witness-sqlite.ts';
 
@@ -84,13 +84,13 @@ function figuresOf(kind: Kind, alone: readonly Run[], together: readonly Run[]):
   ];
 }
 
-function stallFigure(when: string, { longestMs, p999Ms }: { longestMs: number; p999Ms: number }): Figure {
+function stallFigure(when: string, { longestMs, p999Ms, busiestMs }: Stalls): Figure {
   return {
     name: `longest stall of the station, ${when}`,
     unit: 'ms',
     value: longestMs,
     reference: { name: 'what is allowed', value: 50 },
-    note: `99.9th percentile ${p999Ms.toFixed(1)} ms`,
+    note: `99.9th percentile ${p999Ms.toFixed(1)} ms; at most ${busiestMs.toFixed(1)} ms of it its own processor time`,
   };
 }
 
