@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** `benchline VERB ...`: starts the programs and asks them; it imports none of them. */
+import { profileVerb } from './cli/profile.ts';
 import { programVerb } from './cli/programs.ts';
 import { reportVerb } from './cli/report.ts';
 import { serviceVerb } from './cli/service.ts';
@@ -14,6 +15,7 @@ const verbs: readonly Verb[] = [
   reportVerb,
   verifyVerb,
   slotsVerb,
+  profileVerb,
   programVerb('station', 'the bench program without a window'),
   programVerb('hub', 'virtual IoT hubs alone'),
   programVerb('agent', 'one virtual device, or a real board'),

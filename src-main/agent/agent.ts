@@ -8,6 +8,7 @@ import type { Result } from '../lib/base/result.ts';
 import type { ByteStream } from '../lib/base/stream.ts';
 import { serveLink } from '../lib/link/index.ts';
 import type { LinkDevice, LinkMemory } from '../lib/link/index.ts';
+import { serveTunnel } from '../lib/tpm/tunnel-server.ts';
 import { tpmAttester, x509Attester } from './attester.ts';
 import { createCredentialStore } from './credential-store.ts';
 import { createDevice, firmware } from './device.ts';
@@ -78,7 +79,7 @@ async function startUnit(options: AgentOptions, parts: UnitParts): Promise<Resul
       unplug();
     },
   });
-  const desk = createDesk(device, line, parts);
+  const desk = createDesk(device, line, { ...parts, protocol: options.protocol });
   const { resetOnOpenMs } = faults;
   const restart = (): void => {
     if (resetOnOpenMs === undefined) return;
@@ -127,7 +128,7 @@ interface Desk {
 }
 
 /** One station at a time: a second one takes the place of the first. */
-function createDesk(device: LinkDevice, line: BentLine, parts: UnitParts): Desk {
+function createDesk(device: LinkDevice, line: BentLine, parts: UnitParts & Pick<AgentOptions, 'protocol'>): Desk {
   const memory = linkMemory(parts.folder);
   let leave = (): void => undefined;
   return {
@@ -136,12 +137,11 @@ function createDesk(device: LinkDevice, line: BentLine, parts: UnitParts): Desk 
     },
     serve: (stream) => {
       leave();
-      const server = serveLink(line.over(stream), device, {
-        clock: parts.clock,
-        log: parts.log,
-        memory,
-        bufferBytes: deviceBufferBytes,
-      });
+      const { protocol, tpm, clock, log } = parts;
+      const server =
+        protocol === 'tpm-tunnel' && tpm !== undefined
+          ? serveTunnel(line.over(stream), tpm.transport, { clock, log })
+          : serveLink(line.over(stream), device, { clock, log, memory, bufferBytes: deviceBufferBytes });
       leave = () => {
         server.close();
       };

@@ -22,6 +22,8 @@ export type TpmSource =
 export interface AgentOptions {
   readonly port: PortChoice;
   readonly attestation: AttestationKind;
+  /** What it speaks with a station; the tunnel only forwards to its TPM (docs/tpm-tunnel.md). */
+  readonly protocol: (typeof protocols)[number];
   /** Looked at for TPM attestation alone. */
   readonly tpm: TpmSource;
   readonly stateFolder: string;
@@ -34,9 +36,12 @@ export interface AgentOptions {
   readonly faults: PlantedFaults;
 }
 
+const protocols = ['bench-link', 'tpm-tunnel'] as const;
+
 const words = {
   port: { type: 'string' },
   attestation: { type: 'string' },
+  protocol: { type: 'string', default: 'bench-link' },
   tpm: { type: 'string', default: 'swtpm' },
   state: { type: 'string' },
   'serial-number': { type: 'string' },
@@ -63,6 +68,8 @@ export function parseAgentOptions(args: readonly string[]): Result<AgentOptions>
   if (!port.ok) return port;
   const attestation = attestationKinds.find((kind) => kind === values.attestation);
   if (attestation === undefined) return wrong('attestation', values.attestation, 'tpm or x509');
+  const protocol = parseProtocol(values.protocol, attestation);
+  if (!protocol.ok) return protocol;
   const tpm = parseTpm(values.tpm);
   if (!tpm.ok) return tpm;
   const keys = parseKeys(values.key);
@@ -76,6 +83,7 @@ export function parseAgentOptions(args: readonly string[]): Result<AgentOptions>
   return ok({
     port: port.value,
     attestation,
+    protocol: protocol.value,
     tpm: tpm.value,
     stateFolder: state,
     serialNumber,
@@ -108,6 +116,12 @@ function parsePort(text: string | undefined): Result<PortChoice> {
   const port = portText === '0' ? 0 : portNumber(portText);
   if (kind !== 'tcp' || host === undefined || port === undefined) return wrong('port', text, portForms);
   return ok({ at: 'tcp', host: host.replace(/^\[(.*)\]$/, '$1'), port });
+}
+
+function parseProtocol(text: string, attestation: AttestationKind): Result<AgentOptions['protocol']> {
+  const protocol = protocols.find((one) => one === text);
+  const fits = protocol !== undefined && (protocol === 'bench-link' || attestation === 'tpm');
+  return fits ? ok(protocol) : wrong('protocol', text, 'bench-link, or with a TPM tpm-tunnel');
 }
 
 function parseTpm(text: string): Result<TpmSource> {

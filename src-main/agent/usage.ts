@@ -6,6 +6,7 @@ One virtual device, or a real board: it answers the bench, and on its first boot
   --port pty | pty:SYMLINK | tcp:HOST:PORT | serial:PATH
                                    where the bench reaches it
   --attestation tpm|x509           what it proves itself with
+  --protocol bench-link|tpm-tunnel what it speaks with the bench (bench-link); the tunnel only forwards to its TPM
   --state DIR                      what it keeps
   --serial-number SN               what its label says
   --tpm swtpm|software|device:PATH its TPM (swtpm)

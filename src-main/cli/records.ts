@@ -1,11 +1,11 @@
-/** Starts a program that reads a station's records; it prints for people, or one JSON value. */
+/** Starts a small program of the station; it prints for people, or one JSON value. */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { exitCodes } from './verb.ts';
 
 export function runRecords(
   args: readonly string[],
-  name: 'report-main' | 'slots-main' = 'report-main',
+  name: 'report-main' | 'slots-main' | 'profile-main' = 'report-main',
 ): Promise<number> {
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
   const program = fileURLToPath(new URL(`../station/${name}.${ending}`, import.meta.url));

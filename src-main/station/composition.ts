@@ -9,6 +9,7 @@ import { type ClockTrust, createClockTrust } from './clock-trust.ts';
 import type { StationConfig } from './config.ts';
 import { stationPaths } from './config.ts';
 import { makeFolder } from './data-folder.ts';
+import { readProfiles } from './device-files.ts';
 import { type DeviceProfiles, createDeviceProfiles } from './drivers/device-profiles.ts';
 import { createEndorsementCheck } from './drivers/endorsement-check.ts';
 import type { SlotPlace, SlotPort } from './drivers/slot-port.ts';
@@ -92,6 +93,9 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
   const { clock, random, log } = host;
   const ekRoots = await loadEkRoots(ekRootFolders(config));
   if (!ekRoots.ok) return ekRoots;
+  const ownProfiles = await readProfiles(paths.devices);
+  if (!ownProfiles.ok) return ownProfiles;
+  const profiles = createDeviceProfiles(ownProfiles.value);
   const store = await createStationStore({ file: paths.database, workerEntry: host.entries.storeWorker, clock, log });
   if (!store.ok) return store;
   const signers = await openStationSigners(paths.signers, { clock, random, workerEntry: host.entries.signerWorker });
@@ -105,7 +109,6 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
     return settings;
   }
   const clockTrust = createClockTrust(settings.value.lastSeenMs, { clock, log, store: store.value });
-  const profiles = createDeviceProfiles();
   const { stationId, operator, selectedBatchId } = settings.value;
   const slots = await composeSlots({
     ...{ config, stationId, clock, random, log, profiles, catalog: host.catalog, store: store.value },

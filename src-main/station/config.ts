@@ -121,6 +121,7 @@ export function stationPaths(data: string) {
   return {
     database: join(data, 'station.db'),
     signers: join(data, 'signers'),
+    devices: join(data, 'devices'),
     ekRoots: join(data, 'ek-roots'),
     reports: join(data, 'reports'),
     service: join(data, 'service'),

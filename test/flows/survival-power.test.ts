@@ -84,7 +84,10 @@ describe('a unit that loses its power', () => {
       // Power that goes late may find everything written: never before the unit holds what it needs.
       expect(mayPassIn).toContain(phase);
     } else {
-      expect([first.state, first.code]).toEqual(['error', 'link-lost']);
+      // A cut in the first phase may come before the port is open.
+      const codes = phase === 'connect' ? ['link-lost', 'port-missing'] : ['link-lost'];
+      expect(first.state).toBe('error');
+      expect(codes).toContain(first.code);
       // In the phase or in a later one, and not in the commit, which needs the unit no more.
       const at = phases.indexOf(row?.['phase'] as (typeof phases)[number]);
       expect(at).toBeGreaterThanOrEqual(phases.indexOf(phase));

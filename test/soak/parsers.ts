@@ -24,6 +24,7 @@ import type { WebRequest } from '../../src-main/lib/listen/https-server.ts';
 import { createScanReader, defaultScanRules } from '../../src-main/station/bench/scan-reader.ts';
 import { deviceRoutes, type DeviceApiParts } from '../../src-main/service/http/device-api.ts';
 import { findRoute } from '../../src-main/service/http/routes.ts';
+import { deviceParsers } from './device-parsers.ts';
 import type { Parser } from './inputs.ts';
 import { wireParsers } from './wire-parsers.ts';
 
@@ -42,6 +43,7 @@ export async function listParsers(): Promise<readonly Parser[]> {
     ...dpsParsers(),
     ...scanParsers(),
     ...wireParsers(),
+    ...deviceParsers(),
     ...hubParsers(),
     ...tpmParsers(),
     ...(await certificateParsers()),

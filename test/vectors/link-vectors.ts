@@ -51,6 +51,34 @@ export const osPackets = [
 /** zcbor, as Zephyr builds it by default, closes its maps with a break: {"r": "hi"} as BF .. FF. */
 export const indefiniteEchoBody = 'bf617262686 9ff'.replace(' ', '');
 
+/**
+ * What Apache's mcumgr client and a Mynewt device said to each other on a serial line, as its debug log shows it:
+ * apache/mynewt-mcumgr (Apache-2.0), protocol.md, "taskstats" and "image list". SMP version 1, indefinite maps.
+ */
+export const mynewtFrames = {
+  taskstatsRequest: { frame: '\x06\tAAoAAAAAAAAAAiBC', packet: '0000000000000002' },
+  imageListRequest: { frame: '\x06\tAAoAAAAAAAEAADcw', packet: '0000000000010000' },
+  taskstatsReply: {
+    frames: [
+      '\x06\tAZwBAQGSAAAAAr9icmMAZXRhc2tzv2RpZGxlv2RwcmlvGP9jdGlkAGVzdGF0ZQFmc3RrdXNlGBlmc3Rrc2l6GEBmY3N3Y250GgAUfmpncnVudGltZRoAE5xPbGxhc3Rf',
+      '\x04\x14Y2hlY2tpbgBsbmV4dF9jaGVja2luAP9mYmxlX2xsv2RwcmlvAGN0aWQBZXN0YXRlAmZzdGt1c2UYOmZzdGtzaXoYUGZjc3djbnQZ6pxncnVudGltZRkJRWxsYXN0X2No',
+      '\x04\x14ZWNraW4AbG5leHRfY2hlY2tpbgD/bmJsZXVhcnRfYnJpZGdlv2RwcmlvBWN0aWQCZXN0YXRlAWZzdGt1c2UYH2ZzdGtzaXoZAQBmY3N3Y250GgATqYNncnVudGltZQBs',
+      '\x04\x14bGFzdF9jaGVja2luAGxuZXh0X2NoZWNraW4A/2dibGVwcnBov2RwcmlvAWN0aWQDZXN0YXRlAWZzdGt1c2UY02ZzdGtzaXoZAVBmY3N3Y250GQqDZ3J1bnRpbWUEbGxh',
+      '\x04\x14c3RfY2hlY2tpbgBsbmV4dF9jaGVja2luAP///8UX',
+    ],
+    start: '0101019200000002bf62726300657461736b73bf6469646c65bf',
+    bytes: 410,
+  },
+  imageListReply: {
+    frames: [
+      '\x06\tAIUBAQB7AAEAAL9maW1hZ2Vzn79kc2xvdABndmVyc2lvbmUwLjMuMGRoYXNoWCDSTLMFE1QXK7UQn5y0rnhh2W1q/fxG20gs6y00qKeO0Ghib290YWJsZfVncGVuZGlu',
+      '\x04\x14Z/RpY29uZmlybWVk9WZhY3RpdmX1//9rc3BsaXRTdGF0dXMA/1Nt',
+    ],
+    start: '0101007b00010000bf66696d616765739fbf',
+    bytes: 131,
+  },
+} as const;
+
 /** docs/bench-link.md section 7. */
 export const ourVectors = {
   echoPacket: '0a00000600000100a16164626869',

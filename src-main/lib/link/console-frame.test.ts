@@ -10,7 +10,7 @@ import {
 import { concatBytes, fromHex, toHex, utf8 } from '../base/bytes.ts';
 import { decodeMap, encodeMap } from './cbor-map.ts';
 import { createFrameDecoder, encodeFrames, maxFrameBytes, type Framed } from './console-frame.ts';
-import { crc16 } from './crc16.ts';
+import { crc16 } from '../base/crc16.ts';
 import { decodePacket, encodePacket } from './smp-packet.ts';
 
 const hex = (text: string): Uint8Array => fromHex(text) ?? new Uint8Array(0);

@@ -1,6 +1,6 @@
 /** SMP console framing [LINK-2]: a packet as text lines between whatever else a console says. */
 import { concatBytes, fromBase64, toBase64, uint16, utf8 } from '../base/bytes.ts';
-import { crc16 } from './crc16.ts';
+import { crc16 } from '../base/crc16.ts';
 
 /** [LINK-2.1] marker, base64 and newline together; the bound of Zephyr's console. */
 export const maxFrameBytes = 127;
@@ -92,7 +92,8 @@ export function createFrameDecoder(maxPacketBytes: number): FrameDecoder {
       const frame = line;
       line = undefined;
       endLine(frame);
-    } else if (line.length >= maxFrameBytes) {
+    } else if (line.length > maxFrameBytes || (line.length === maxFrameBytes && value !== carriageReturn)) {
+      // [LINK-2.1] A full line may end with a carriage return before its newline.
       // The newline was lost, and this byte may begin the marker of the next line.
       discard(line.slice(0, -1), 'line-too-long');
       dropPartial('cut-short');

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { testDevice } from '../../../test/exams/link-device.ts';
-import { ourVectors } from '../../../test/vectors/link-vectors.ts';
-import { fromHex, toHex, utf8 } from '../base/bytes.ts';
+import { mynewtFrames, ourVectors } from '../../../test/vectors/link-vectors.ts';
+import { concatBytes, fromBase64, fromHex, toHex, utf8 } from '../base/bytes.ts';
+import { crc16 } from '../base/crc16.ts';
 import { systemClock } from '../base/host.ts';
 import { silentLog } from '../base/log.ts';
 import { streamPair } from '../base/stream-pair.ts';
-import { encodeMap } from './cbor-map.ts';
+import { decodeMap, encodeMap } from './cbor-map.ts';
 import { createFrameDecoder, encodeFrames } from './console-frame.ts';
 import { decodeResult, decodeSettings, encodeResult, encodeSettings, settingsHash } from './messages.ts';
 import { openParcel, packParcel, wireRequestId } from './parcel.ts';
@@ -36,6 +37,32 @@ async function answered(packets: readonly string[]): Promise<readonly string[]> 
   }
   return answers;
 }
+
+describe('what other software sends', () => {
+  it('[LINK-2.2, LINK-2.4, LINK-3.2] has our length, our CRC and maps that end with a break (Apache Mynewt)', () => {
+    for (const { frames, start, bytes } of [mynewtFrames.taskstatsReply, mynewtFrames.imageListReply]) {
+      const contents = concatBytes(...frames.map((line) => fromBase64(line.slice(2)) ?? new Uint8Array(0)));
+      const packet = contents.slice(2, -2);
+      expect(toHex(contents.slice(0, 2))).toBe((bytes + 2).toString(16).padStart(4, '0'));
+      expect(toHex(contents.slice(-2))).toBe(crc16(packet).toString(16).padStart(4, '0'));
+      expect([packet.length, toHex(packet).startsWith(start)]).toEqual([bytes, true]);
+      expect(decodeMap(packet.slice(8))?.size).toBe(2);
+      const read = createFrameDecoder(4_096).push(encodeFrames(packet));
+      expect(read).toMatchObject([{ kind: 'packet', bytes: packet }]);
+    }
+  });
+  it('[LINK-2.1] is not taken where its lines are longer than 127 bytes, as those of Mynewt in 2016 were', () => {
+    const [line] = mynewtFrames.taskstatsReply.frames;
+    expect(line.length + 1).toBe(131);
+    const read = createFrameDecoder(4_096).push(utf8(`${line}\n`));
+    expect(read[0]).toMatchObject({ kind: 'discarded', why: 'line-too-long' });
+  });
+  it('[LINK-2.1] is framed as we frame it', () => {
+    for (const { frame, packet } of [mynewtFrames.taskstatsRequest, mynewtFrames.imageListRequest]) {
+      expect(encodeFrames(hex(packet))).toEqual(utf8(`${frame}\n`));
+    }
+  });
+});
 
 describe('[LINK-7] the vectors', () => {
   it('of frames and packets are what we write', () => {

@@ -69,7 +69,14 @@ export const rh = {
 
 /** TPM_CAP and TPM_PT (Part 2, clauses 6.12 and 6.13). */
 export const cap = { handles: 1, tpmProperties: 6 } as const;
-export const pt = { inputBuffer: 0x10d, nvBufferMax: 0x12c } as const;
+export const pt = {
+  manufacturer: 0x105,
+  vendorString1: 0x106,
+  firmwareVersion1: 0x10b,
+  firmwareVersion2: 0x10c,
+  inputBuffer: 0x10d,
+  nvBufferMax: 0x12c,
+} as const;
 
 /** First handle of each kind (Part 2, clause 7.2). */
 export const handleRange = {

@@ -80,6 +80,8 @@ const unitFaults: ReadonlySet<string> = new Set([
   'lock-unsupported',
   'read-back-differs',
   'link-write-differs',
+  'console-write-differs',
+  'console-unit-refused',
   'identity-taken',
   'tpm-possession-unproven',
   'tpm-key-unsupported',

@@ -1,11 +1,16 @@
 /** The kinds of devices the station has a driver for, and which driver speaks to one. */
 import { faultMaker } from '../../lib/base/fault.ts';
-import { type Result, failed, ok } from '../../lib/base/result.ts';
+import { type Result, failed, must, ok } from '../../lib/base/result.ts';
 import type { ByteStream } from '../../lib/base/stream.ts';
 import type { ProfileView } from '../../contract/views.ts';
 import type { BatchTerms } from '../batches/model.ts';
 import type { UnitDriver } from '../bench/ports.ts';
+import mxchip from '../../../resources/devices/mxchip-az3166.json' with { type: 'json' };
+import nordic from '../../../resources/devices/nordic-nrf91.json' with { type: 'json' };
+import { createConsoleDriver } from './console/console-driver.ts';
+import { type ConsoleProfile, checkProfile } from './console/profile.ts';
 import { type SmpDriverParts, createSmpDriver } from './smp-driver.ts';
+import { createTunnelDriver } from './tunnel-driver.ts';
 
 const profileFault = faultMaker({
   'profile-unknown': {
@@ -38,8 +43,24 @@ const benchLink: DeviceProfile = {
   open: createSmpDriver,
 };
 
-export function createDeviceProfiles(): DeviceProfiles {
-  const profiles = new Map([benchLink].map((profile) => [profile.view.profileId, profile]));
+const tpmTunnel: DeviceProfile = {
+  view: { profileId: 'tpm-tunnel', name: 'TPM behind a tunnel', driver: 'tpm-tunnel', attestations: ['tpm'] },
+  open: createTunnelDriver,
+};
+
+function consoleProfile(profile: ConsoleProfile): DeviceProfile {
+  const { profileId, name, attestations } = profile;
+  return {
+    view: { profileId, name, driver: 'console', attestations },
+    open: (stream, parts) => createConsoleDriver(stream, profile, parts),
+  };
+}
+
+/** @param own profiles of this station, beside the ones that come with the product; one of the same id replaces ours. */
+export function createDeviceProfiles(own: readonly ConsoleProfile[] = []): DeviceProfiles {
+  const shipped = [nordic, mxchip].map((data) => must(checkProfile(data)));
+  const all = [benchLink, tpmTunnel, ...[...shipped, ...own].map(consoleProfile)];
+  const profiles = new Map(all.map((profile) => [profile.view.profileId, profile]));
   return Object.freeze({
     list: () => [...profiles.values()].map(({ view }) => view),
     check: ({ deviceProfile, attestation }) => {

@@ -69,7 +69,7 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
       const stream = await openStream(batch?.terms.baudRate);
       if (!stream.ok) return stream;
       const { clock, random } = parts;
-      const driverParts = { clock, random, log, trustedRoots: parts.trustedRoots() };
+      const driverParts = { clock, random, log, trustedRoots: parts.trustedRoots(), reopen: openStream };
       const driver = parts.profiles.openDriver(batch?.terms.deviceProfile, stream.value, driverParts);
       if (!driver.ok) await stream.value.close();
       return driver;

@@ -1,16 +1,13 @@
 /** A unit that speaks the bench link (docs/bench-link.md): SMP over its console framing. */
 import type { ByteStream } from '../../lib/base/stream.ts';
 import type { CancelSignal } from '../../lib/base/cancel.ts';
-import type { Clock } from '../../lib/base/clock.ts';
-import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { type Result, ok } from '../../lib/base/result.ts';
 import { createLinkClient } from '../../lib/link/client.ts';
 import type { LinkClient } from '../../lib/link/types.ts';
-import { provePossession, readTpmIdentity } from '../../lib/tpm/identity.ts';
-import { registrationIdFromEk } from '../../lib/tpm/registration-id.ts';
-import { createTpm } from '../../lib/tpm/tpm.ts';
 import type { DeviceSettings, TpmIdentity, UnitDriver, UnitFacts } from '../bench/ports.ts';
+import { begunAnew, flushLeftovers, proveTpm } from './tpm-proof.ts';
+import { type LineParts, createUnitLine } from './unit-line.ts';
 
 /** Faults of lib/link that are the unit's own answer to a request. */
 const answers: ReadonlySet<string> = new Set([
@@ -21,35 +18,56 @@ const answers: ReadonlySet<string> = new Set([
   'link-id-reused',
 ]);
 
-export interface SmpDriverParts {
-  readonly clock: Clock;
+export interface SmpDriverParts extends LineParts {
   readonly random: Random;
-  readonly log: Log;
   /** What the unit must trust to reach an embedded service; empty for a public one. */
   readonly trustedRoots: readonly Uint8Array[];
 }
 
+/** A unit that resets is silent at first, and a cut frame is damage. */
+const lost = { ended: 'link-lost', unheard: ['link-silent', 'link-garbled'] } as const;
+
 export function createSmpDriver(stream: ByteStream, parts: SmpDriverParts): UnitDriver {
-  const link = createLinkClient(stream, parts);
+  const line = createUnitLine(stream, (opened) => createLinkClient(opened, parts), { parts, lost });
   return Object.freeze({
     capabilities: { settings: true, certificates: true, serialNumber: true },
-    connect: (signal) => link.connect(signal),
-    facts: () => readFacts(link),
-    proveTpm: (signal) => proveTpm(link, parts, signal),
-    generateKey: async (requestId, algorithm) => done(await link.generateKey(requestId, algorithm)),
-    createCsr: (requestId, commonName) => link.createCsr(requestId, commonName),
-    writeCertificates: async (requestId, chain) => done(await link.writeCertificates(requestId, chain)),
+    connect: (signal) => line.connect(signal),
+    facts: () => line.use(readFacts),
+    // [LINK-6.5] A TPM command that may have run is never run again: the whole step begins anew, with new commands.
+    proveTpm: (signal) =>
+      begunAnew(
+        (beginning) => line.use((link) => proveOver(link, { ...parts, signal }, beginning > 1)),
+        (code) => code === 'link-interrupted' && !signal.aborted,
+      ),
+    generateKey: async (requestId, algorithm) => done(await line.use((link) => link.generateKey(requestId, algorithm))),
+    createCsr: (requestId, commonName) => line.use((link) => link.createCsr(requestId, commonName)),
+    writeCertificates: async (requestId, chain) =>
+      done(await line.use((link) => link.writeCertificates(requestId, chain))),
     readCertificates: async () => {
-      const read = await link.readCertificates();
+      const read = await line.use((link) => link.readCertificates());
       return read.ok ? ok(read.value.chain) : read;
     },
-    writeSettings: async (requestId, settings) =>
-      done(await link.writeSettings(requestId, { ...settings, trustedRoots: parts.trustedRoots })),
-    readSettings: () => readSettings(link),
-    boot: (requestId) => link.boot(requestId),
+    writeSettings: async (requestId, settings) => {
+      const { trustedRoots } = parts;
+      return done(await line.use((link) => link.writeSettings(requestId, { ...settings, trustedRoots })));
+    },
+    readSettings: () => line.use(readSettings),
+    boot: (requestId) => line.use((link) => link.boot(requestId)),
     wasAnswered: (fault) => answers.has(fault.code),
-    close: () => link.close(),
+    close: () => line.close(),
   } satisfies UnitDriver);
+}
+
+async function proveOver(
+  link: LinkClient,
+  parts: SmpDriverParts & { readonly signal: CancelSignal },
+  isAgain: boolean,
+): Promise<Result<TpmIdentity>> {
+  if (isAgain) {
+    const flushed = await flushLeftovers(link.tpm, parts.clock);
+    if (!flushed.ok) return flushed;
+  }
+  return proveTpm(link.tpm, parts);
 }
 
 function done(result: Result<unknown>): Result<void> {
@@ -70,19 +88,4 @@ async function readSettings(link: LinkClient): Promise<Result<DeviceSettings | u
   if (settings === undefined) return ok(undefined);
   const { registrationId, idScope, endpoint } = settings;
   return ok({ registrationId, idScope, endpoint });
-}
-
-async function proveTpm(link: LinkClient, parts: SmpDriverParts, signal: CancelSignal): Promise<Result<TpmIdentity>> {
-  const tpm = createTpm(link.tpm, parts.clock, signal);
-  const read = await readTpmIdentity(tpm);
-  if (!read.ok) return read;
-  const { ek, srk, ekCertificate } = read.value;
-  const proven = await provePossession(tpm, read.value, parts.random);
-  if (!proven.ok) return proven;
-  return ok({
-    endorsementKey: ek,
-    storageRootKey: srk,
-    registrationId: registrationIdFromEk(ek),
-    ...(ekCertificate === undefined ? {} : { ekCertificate }),
-  });
 }

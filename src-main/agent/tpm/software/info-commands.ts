@@ -15,7 +15,14 @@ const nvBufferBytes = 1_024;
 /** TPM_PT (Part 2, clause 6.13) in rising order: family "2.0", maker "BNCH", and the sizes. */
 const properties: readonly (readonly [number, number])[] = [
   [0x100, 0x322e3000],
-  [0x105, 0x424e4348],
+  [pt.manufacturer, 0x424e4348],
+  // "software TPM", four characters a word
+  [pt.vendorString1, 0x736f6674],
+  [pt.vendorString1 + 1, 0x77617265],
+  [pt.vendorString1 + 2, 0x2054504d],
+  [pt.vendorString1 + 3, 0],
+  [pt.firmwareVersion1, 0x00010000],
+  [pt.firmwareVersion2, 0],
   [pt.inputBuffer, inputBufferBytes],
   [0x11e, 4_096],
   [0x11f, 4_096],
