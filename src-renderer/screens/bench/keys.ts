@@ -57,7 +57,11 @@ function hearBench(bench: BenchScreen, event: KeyboardEvent, key: string): boole
   if (key.length === 1) bench.capture.overhear(key, timeStamp);
   // The scan field edits itself; only what ends a scan or means an action is taken from it.
   if (isInScanField && bench.text !== '' && !['Enter', 'Escape', groupSeparator].includes(key)) return false;
-  return bench.key(key, { isOnControl: target instanceof HTMLButtonElement, atMs: timeStamp });
+  const isOnControl = target instanceof HTMLButtonElement;
+  const isTaken = bench.key(key, { isOnControl, atMs: timeStamp });
+  // Whoever types to the bench is done with the button that still has the focus: Space is for the slot from now on.
+  if (isTaken && isOnControl && (key.startsWith('Arrow') || (key.length === 1 && key !== ' '))) target.blur();
+  return isTaken;
 }
 
 interface Stroke {

@@ -92,7 +92,7 @@ export async function expectSeen(station: StationWindow, slot: number): Promise<
 
 /** Takes a slot in hand by its digit; until that is told, the digit might begin a serial number. */
 export async function take(station: StationWindow, slot: number): Promise<void> {
-  await station.page.keyboard.press(String(slot));
+  await station.page.keyboard.type(String(slot));
   await expect(station.page.getByText(`goes to slot ${String(slot)}`)).toBeVisible();
 }
 
