@@ -4,7 +4,7 @@ import { expect, test } from '@playwright/test';
 import type { BatchView, UnitView } from '../../src-main/contract/views.ts';
 import { openDisplay, type Display } from './harness/display.ts';
 import { kill } from './harness/run-processes.ts';
-import { keptData, labelOf, openStation, picture, resize, scan, take } from './harness/station-window.ts';
+import { burst, keptData, labelOf, openStation, picture, resize, scan, take } from './harness/station-window.ts';
 import type { KeptData, StationWindow } from './harness/station-window.ts';
 
 interface StationPort {
@@ -111,7 +111,7 @@ test('a wrong label is refused in words, and nothing on the bench moves', async 
   const before = await bench.slot(1).boundingBox();
   await scan(page, 'BOX-4711');
   await expect(page.getByRole('alert')).toContainText('serial-malformed');
-  await page.keyboard.type('VB-1\nVB-2\n');
+  await burst(page, 'VB-1\nVB-2\n');
   await expect(page.getByRole('alert')).toContainText('scan-several');
   expect(await bench.slot(1).boundingBox()).toEqual(before);
   await expect(bench.face(1)).toHaveText('PASS');
@@ -164,7 +164,7 @@ test('a scanner that runs into a field leaves nothing there', async () => {
   const { page } = bench;
   const operator = page.getByRole('textbox', { name: 'Operator' });
   await operator.focus();
-  await scan(page, label(13));
+  await burst(page, `${label(13)}\n`);
   await face(13, 'PASS');
   await expect(operator).toHaveValue('GRACE HOPPER');
   await page.keyboard.press('Escape');

@@ -102,6 +102,18 @@ export async function scan(page: Page, text: string): Promise<void> {
   await page.keyboard.press('Enter');
 }
 
+/** As fast as a scanner types, which the driver of a browser on a busy machine does not; to whatever has the focus. */
+export async function burst(page: Page, text: string): Promise<void> {
+  await page.evaluate((typed) => {
+    for (const character of typed) {
+      const field = document.activeElement ?? document.body;
+      const key = character === '\n' ? 'Enter' : character;
+      const isLeft = field.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
+      if (isLeft && field instanceof HTMLInputElement && key !== 'Enter') field.value += key;
+    }
+  }, text);
+}
+
 /** The serial number on the label of the virtual unit in a slot. */
 export async function labelOf(station: StationWindow, slot: number): Promise<string> {
   const text = await station
