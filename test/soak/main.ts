@@ -4,12 +4,13 @@ import { systemRandom } from '../../src-main/lib/base/host.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
 import { askedWords } from '../words.ts';
+import { bytecut } from './bytecut.soak.ts';
 import { kills } from './kills.soak.ts';
 import { parsers } from './parsers.soak.ts';
 import { wires } from './wires.soak.ts';
 import { runSoak, table, type Soak, type SoakOutcome } from './runner.ts';
 
-const soaks: readonly Soak[] = [parsers, wires, kills];
+const soaks: readonly Soak[] = [parsers, wires, kills, bytecut];
 
 const usage = [
   'npm run soak [-- NAME...] [--seed N] [--scale N] [--json FILE]',

@@ -40,6 +40,25 @@ export const batchFault = faultMaker({
     say: 'Unit {serialNumber} passed already: {passedAt}, slot {slot}, {operator}.',
     hint: 'Take it out: there is nothing left to do. To do it again, let a supervisor open it for rework.',
   },
+  'golden-due': {
+    say: 'This shift has not checked the bench with a {kind} sample yet.',
+    hint: 'Plug in and scan a {kind} sample first: {names}.',
+  },
+  'golden-none': {
+    say: 'The batch asks for a {kind} sample, and this station knows none.',
+    hint: 'Let a supervisor add a {kind} golden sample by its name and serial number.',
+  },
+  'golden-is-no-unit': {
+    say: '{serialNumber} is the golden sample {name}, and no unit.',
+    hint: 'Scan it on the bench to check the bench; it is never enrolled.',
+  },
+  'golden-is-unit': {
+    say: '{serialNumber} is a unit of this station already.',
+    hint: 'Choose a device that is no unit of any batch.',
+  },
+  'golden-name-taken': { say: 'There is a golden sample {name} already.', hint: 'Give it another name.' },
+  'golden-too-many': { say: 'This station has its {limit} golden samples.', hint: 'Remove one that is not used.' },
+  'golden-unknown': { say: '{serialNumber} is no golden sample.', hint: 'Look at the list of golden samples.' },
   'unit-reworked': {
     say: '{by} opened unit {serialNumber} for rework: {reason}.',
     hint: 'Scan the unit to do it again.',

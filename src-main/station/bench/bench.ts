@@ -9,6 +9,7 @@ import type { Attestation, Batch, RunId, SerialNumber } from '../batches/model.t
 import { benchFault, verdictOf } from './faults.ts';
 import type { BenchJournal, DeviceSigner, Digest, EndRecord, EndorsementCheck, RunBegun, UnitDriver } from './ports.ts';
 import { type RunOutcome, provision } from './run.ts';
+import { type GoldenSample, type SampleOutcome, beginSample, checkSample, sampleRecord } from './golden-run.ts';
 import { type SlotEvent, nextSlot } from './slot.ts';
 import { createStopper, type Stopper } from './stopper.ts';
 
@@ -45,6 +46,8 @@ export interface RunRequest {
   readonly slot?: number;
   /** The station takes the unit up again by itself: then only the unit's own memory says that it is still this one. */
   readonly isResumed?: true;
+  /** It is no unit but a golden sample: it proves the bench, and is not written. */
+  readonly golden?: GoldenSample;
 }
 
 export interface Bench {
@@ -179,7 +182,10 @@ async function start(parts: BenchParts, states: States, show: Show, request: Run
   const work: Work = { stopper, serialNumber, done: new Promise((resolve) => (settle = resolve)) };
   state.running = work;
   const startedMs = parts.clock.nowMs();
-  const begun = await parts.journal.begin({ runId, batch, slot: state.bench.slot, serialNumber, operator, startedMs });
+  const order = { runId, batch, slot: state.bench.slot, serialNumber, operator, startedMs };
+  const { golden } = request;
+  const { journal } = parts;
+  const begun = golden === undefined ? await journal.begin(order) : await beginSample(journal, order);
   const finish = (): void => {
     if (state.running === work) state.running = undefined;
     settle();
@@ -189,7 +195,8 @@ async function start(parts: BenchParts, states: States, show: Show, request: Run
     finish();
     return begun;
   }
-  show(state, { at: 'begun', runId, serialNumber, nowMs: startedMs });
+  const told = golden === undefined ? {} : { golden };
+  show(state, { at: 'begun', runId, serialNumber, nowMs: startedMs, ...told });
   void runUnit(parts, show, { state, request, runId, begun: begun.value, stopper }).finally(finish);
   return ok(state.view);
 }
@@ -215,12 +222,13 @@ async function runUnit(parts: BenchParts, show: Show, running: Running): Promise
     show(state, { at: 'phase', phase, elapsedMs: Math.round(nowMs - phaseStartedMs) });
     phaseStartedMs = nowMs;
   };
-  const outcome = await attempt(parts, running, onPhase).catch((bug: unknown): RunOutcome => {
+  const outcome = await attempt(parts, running, onPhase).catch((bug: unknown): Outcome => {
     parts.log.error('run-broke', { runId, slot: state.bench.slot, error: String(bug) });
     return { verdict: 'unfinished', phase: reached, fault: benchFault('run-broke') };
   });
   cancelLimit();
-  const ended = await recorded(parts, runId, outcome, stopper.reason);
+  const isSample = request.golden !== undefined;
+  const ended = await (isSample ? recordedSample : recorded)(parts, runId, outcome, stopper.reason);
   // Whoever sees the verdict may scan the next unit.
   state.running = undefined;
   show(state, ended);
@@ -236,7 +244,7 @@ async function runUnit(parts: BenchParts, show: Show, running: Running): Promise
   if (typicalMs !== undefined && state.view.run?.runId === runId) show(state, { at: 'typical', typicalMs });
 }
 
-async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Phase) => void): Promise<RunOutcome> {
+async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Phase) => void): Promise<Outcome> {
   const { state, request, runId, begun, stopper } = running;
   const { batch, serialNumber } = request;
   onPhase('connect');
@@ -262,13 +270,30 @@ async function attempt(parts: BenchParts, running: Running, onPhase: (phase: Pha
     stopper.signal.addEventListener('abort', () => void driver.close());
     const { open, done, holdings } = begun;
     const task = { runId, batch, serialNumber, open, done, holdings, isResumed: request.isResumed === true };
-    return await provision(task, { ...runParts, signal: stopper.signal });
+    const work = request.golden === undefined ? provision : checkSample;
+    return await work(task, { ...runParts, signal: stopper.signal });
   } finally {
     await driver.close();
   }
 }
 
 type Ended = Extract<SlotEvent, { at: 'ended' }>;
+type Outcome = RunOutcome | SampleOutcome;
+
+/** Of a golden sample: its own verdict, committed or an error. */
+async function recordedSample(
+  parts: BenchParts,
+  runId: RunId,
+  outcome: Outcome,
+  stopReason: Fault | undefined,
+): Promise<Ended> {
+  const nowMs = parts.clock.nowMs();
+  const record = sampleRecord(outcome, stopReason, nowMs);
+  const { verdict, fault } = record;
+  const stored = await parts.journal.endSample(runId, record);
+  if (!stored.ok) return { at: 'ended', verdict: 'error', nowMs, fault: stored.fault };
+  return { at: 'ended', verdict, nowMs, ...(fault === undefined ? {} : { fault }) };
+}
 
 /**
  * The verdict that is shown is the one that was committed, also where the answer to the commit was lost; a verdict that
@@ -277,7 +302,7 @@ type Ended = Extract<SlotEvent, { at: 'ended' }>;
 async function recorded(
   parts: BenchParts,
   runId: RunId,
-  outcome: RunOutcome,
+  outcome: Outcome,
   stopReason: Fault | undefined,
 ): Promise<Ended> {
   const nowMs = parts.clock.nowMs();
@@ -285,6 +310,7 @@ async function recorded(
     const { registrationId, attestation } = outcome.record;
     return { at: 'ended', verdict: 'pass', nowMs, registrationId, attestation };
   }
+  if (outcome.verdict === 'proven') throw new Error('only a golden sample is proven without a pass');
   // What the closed driver says after a stop is only the echo of the stop.
   const fault = stopReason ?? outcome.fault;
   const verdict = verdictOf(fault);

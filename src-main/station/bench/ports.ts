@@ -186,11 +186,19 @@ export interface CommittedVerdict {
   readonly registrationId?: RegistrationId;
 }
 
+/** How the run of a golden sample ended: its own verdict, whatever was expected of it. */
+export interface SampleRecord {
+  readonly verdict: Verdict;
+  readonly phase: Phase;
+  readonly fault?: Fault;
+  readonly endedMs: number;
+}
+
 /** The journal of the bench. When a method resolves with ok, what it says is committed and flushed. */
 export interface BenchJournal {
   /**
    * Opens a run for the unit with this serial number. Refuses: `batch-closed`, `batch-full` (quantity reached by other
-   * units), `serial-in-other-batch`, `unit-already-passed` (in this batch, unless the batch reworks).
+   * units), `serial-in-other-batch`, `golden-due`, `golden-is-no-unit`, `unit-already-passed` (in this batch, unless the batch reworks).
    */
   begin(start: RunStart): Promise<Result<RunBegun>>;
   /** Refuses with `identity-taken` when another unit holds one of the claims; its detail names that unit. Idempotent. */
@@ -202,6 +210,9 @@ export interface BenchJournal {
   /** The verdict PASS: unit, run, evidence, outbox rows and event in one transaction. */
   pass(runId: RunId, record: PassRecord): Promise<Result<void>>;
   end(runId: RunId, record: EndRecord): Promise<Result<void>>;
+  /** The run of a golden sample: no unit, no claims, no enrollment. Refuses `golden-unknown` and `batch-closed`. */
+  beginSample(start: RunStart): Promise<Result<void>>;
+  endSample(runId: RunId, record: SampleRecord): Promise<Result<void>>;
   /** What is on disk of the run, for when the answer to `pass` or `end` was lost; undefined while it has no verdict. */
   verdict(runId: RunId): Promise<Result<CommittedVerdict | undefined>>;
   /** Median of the last 50 passed runs of this attestation, undefined without one. */

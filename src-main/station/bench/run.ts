@@ -40,7 +40,7 @@ export async function provision(task: RunTask, parts: RunParts): Promise<RunOutc
   return { verdict: 'pass', record: run.record };
 }
 
-async function identify(run: Run): Promise<Result<void>> {
+export async function identify(run: Run): Promise<Result<void>> {
   const read = await run.parts.driver.facts();
   if (!read.ok) return read;
   const facts = read.value;
@@ -65,7 +65,7 @@ async function identify(run: Run): Promise<Result<void>> {
   return run.task.isResumed === true ? askHoldings(run) : ok();
 }
 
-async function proveTpm(run: Run): Promise<Result<void>> {
+export async function proveTpm(run: Run): Promise<Result<void>> {
   const proven = await run.parts.driver.proveTpm(run.parts.signal);
   if (!proven.ok) return proven;
   const identity = proven.value;

@@ -82,6 +82,9 @@ export function scriptedJournal(script: Script, open: readonly Intent[] = []): B
       script.phases.push(phase);
       return asked(script, `end ${verdict} ${fault.code}`, () => undefined);
     },
+    beginSample: () => asked(script, 'begin sample', () => undefined),
+    endSample: (_run, { verdict, fault }) =>
+      asked(script, `end sample ${verdict} ${fault?.code ?? ''}`.trim(), () => undefined),
     verdict: () => asked(script, 'verdict', () => script.committed),
     typicalMs: async () => 1_500,
   };

@@ -9,10 +9,6 @@ export const deskFault = faultMaker({
     say: 'The station could not answer because of a fault of its own.',
     hint: 'Try again. If it happens twice, call support.',
   },
-  'call-not-built': {
-    say: 'This station cannot do that yet ({name}).',
-    hint: 'Take a newer version of the station.',
-  },
   'unit-not-interrupted': {
     say: 'This unit is not among the interrupted units.',
     hint: 'Look at the list of interrupted units again.',

@@ -198,7 +198,11 @@ async function scan(parts: DeskParts, text: string, slot: number | undefined): P
     return failed(benchFault('serial-malformed', { scanned: text.slice(0, 64), pattern: serialPattern, batch: name }));
   }
   const { operator } = parts.station.view();
-  const request = { batch: batch.value, serialNumber, operator };
+  const samples = await parts.store.listSamples();
+  if (!samples.ok) return samples;
+  const sample = samples.value.find((one) => one.serialNumber === serialNumber);
+  const golden = sample === undefined ? {} : { golden: { name: sample.name, expect: sample.expect } };
+  const request = { batch: batch.value, serialNumber, operator, ...golden };
   return parts.bench.start(slot === undefined ? request : { ...request, slot });
 }
 

@@ -14,7 +14,7 @@ import type {
   UnitState,
   UnitView,
 } from '../../contract/views.ts';
-import type { RecoveryUnitView, UnitHistoryView } from '../../contract/recovery-views.ts';
+import type { GoldenSampleView, RecoveryUnitView, UnitHistoryView } from '../../contract/recovery-views.ts';
 import type { Batch, BatchTerms } from '../batches/model.ts';
 import type { BatchSigner } from '../batches/terms.ts';
 
@@ -45,6 +45,9 @@ export interface DeskStore {
   retryOutbox(entryId: number, by: string): Promise<Result<OutboxEntryView>>;
   /** Those that wait first. */
   listRecoveries(): Promise<Result<readonly RecoveryUnitView[]>>;
+  listSamples(): Promise<Result<readonly GoldenSampleView[]>>;
+  addSample(order: { name: string; serialNumber: string; expect: 'pass' | 'fail' }, by: string): Promise<Result<void>>;
+  removeSample(serialNumber: string, by: string): Promise<Result<void>>;
   rework(order: { unitId: string; reason: string; by: string }): Promise<Result<UnitView>>;
   unitHistory(unitId: string): Promise<Result<UnitHistoryView>>;
   nameRecovery(unitId: string, reason: string, by: string): Promise<Result<void>>;

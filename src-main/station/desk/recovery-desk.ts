@@ -1,7 +1,6 @@
 /** The counter of interrupted units, of rework and of golden samples. */
 import { type Result, failed, ok } from '../../lib/base/result.ts';
-import type { CallName } from '../../contract/calls.ts';
-import type { RecoveryUnitView } from '../../contract/recovery-views.ts';
+import type { GoldenSampleView, RecoveryUnitView } from '../../contract/recovery-views.ts';
 import type { SlotView } from '../../contract/views.ts';
 import type { Batch, SerialNumber } from '../batches/model.ts';
 import type { Bench } from '../bench/bench.ts';
@@ -12,10 +11,6 @@ export interface RecoveryDeskParts {
   readonly store: DeskStore;
   readonly bench: Pick<Bench, 'start'>;
   readonly station: DeskStation;
-}
-
-async function notBuilt(name: CallName): Promise<Result<never>> {
-  return failed(deskFault('call-not-built', { name }));
 }
 
 export function recoveryCalls(parts: RecoveryDeskParts) {
@@ -33,9 +28,22 @@ export function recoveryCalls(parts: RecoveryDeskParts) {
       const named = await store.nameRecovery(unitId, reason, station.view().operator);
       return named.ok ? listed() : named;
     },
-    'golden.list': async () => ok({ samples: [] }),
-    'golden.add': () => notBuilt('golden.add'),
-    'golden.remove': () => notBuilt('golden.remove'),
+    ...goldenCalls(parts),
+  } as const;
+}
+
+function goldenCalls({ store, station }: RecoveryDeskParts) {
+  const listed = async (done: Result<unknown>): Promise<Result<{ samples: GoldenSampleView[] }>> => {
+    const samples = done.ok ? await store.listSamples() : done;
+    return samples.ok ? ok({ samples: [...samples.value] }) : samples;
+  };
+  const operator = (): string => station.view().operator;
+  return {
+    'golden.list': () => listed(ok()),
+    'golden.add': async (order: { name: string; serialNumber: string; expect: 'pass' | 'fail' }) =>
+      listed(await store.addSample(order, operator())),
+    'golden.remove': async ({ serialNumber }: { readonly serialNumber: string }) =>
+      listed(await store.removeSample(serialNumber, operator())),
   } as const;
 }
 

@@ -30,7 +30,7 @@ function deskOf() {
   });
   for (const slot of [1, 2, 3]) bench.plugged(slot, true);
   const station = { view: () => ({ batchId: 'b1', operator: 'Tester' }) };
-  const store = { openedBatch: async () => ok(batchOf()) };
+  const store = { openedBatch: async () => ok(batchOf()), listSamples: async () => ok([]) };
   // Only what a scan asks of them.
   const parts = { bench, station, store, log: silentLog } as unknown as DeskParts;
   return { script, answer: () => createDesk(parts).answer('bench.scanVirtual', {}) };

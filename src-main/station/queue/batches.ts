@@ -9,6 +9,7 @@ import { type BatchSigner, checkTerms } from '../batches/terms.ts';
 import type { StoreContext } from './context.ts';
 import { appendEvent, sha256Hex } from './events.ts';
 import { storeFault } from './faults.ts';
+import { goldenCheck } from './golden.ts';
 import { type BatchRow, batchOf, batchRow, optional, present, termsOf } from './rows.ts';
 import { keepSetting } from './settings.ts';
 
@@ -48,7 +49,7 @@ export function openBatch(context: StoreContext, order: OpenBatch): Result<Batch
     const row = batchRow(db, batchId);
     if (!row.ok) return row;
     note.batch(row.value.batch_id);
-    return ok(viewOf(db, row.value));
+    return ok(viewOf(db, row.value, context.nowMs()));
   });
 }
 
@@ -65,7 +66,7 @@ export function selectBatch(context: StoreContext, batchId: string, by: string):
     keepSetting(db, 'selectedBatchId', batchId);
     appendEvent(db, context.nowMs(), { kind: 'batch.selected', actor: by, body: { batchId } });
     note.batch(row.value.batch_id);
-    return ok(viewOf(db, row.value));
+    return ok(viewOf(db, row.value, context.nowMs()));
   });
 }
 
@@ -80,7 +81,7 @@ export function closeBatch(context: StoreContext, batchId: string, by: string): 
       note.batch(row.value.batch_id);
     }
     const closed = batchRow(db, batchId);
-    return closed.ok ? ok(viewOf(db, closed.value)) : closed;
+    return closed.ok ? ok(viewOf(db, closed.value, context.nowMs())) : closed;
   });
 }
 
@@ -97,7 +98,7 @@ export function batchView(context: StoreContext, batchId: string): Result<BatchV
   return flattened(
     context.db.read((db) => {
       const row = batchRow(db, batchId);
-      return row.ok ? ok(viewOf(db, row.value)) : row;
+      return row.ok ? ok(viewOf(db, row.value, context.nowMs())) : row;
     }),
   );
 }
@@ -105,7 +106,9 @@ export function batchView(context: StoreContext, batchId: string): Result<BatchV
 /** Newest first. */
 export function listBatches(context: StoreContext): Result<readonly BatchView[]> {
   return context.db.read((db) =>
-    db.all<BatchRow>('SELECT * FROM batches ORDER BY seq DESC LIMIT ?', maxListedBatches).map((row) => viewOf(db, row)),
+    db
+      .all<BatchRow>('SELECT * FROM batches ORDER BY seq DESC LIMIT ?', maxListedBatches)
+      .map((row) => viewOf(db, row, context.nowMs())),
   );
 }
 
@@ -114,7 +117,7 @@ export function flattened<T>(result: Result<Result<T>>): Result<T> {
   return result.ok ? result.value : result;
 }
 
-function viewOf(db: ReadDb, row: BatchRow): BatchView {
+function viewOf(db: ReadDb, row: BatchRow, nowMs: number): BatchView {
   const units = new Map(
     db
       .all<{ state: UnitState; n: number }>('SELECT state, n FROM unit_counts WHERE batch = ?', row.seq)
@@ -139,6 +142,7 @@ function viewOf(db: ReadDb, row: BatchRow): BatchView {
       seen: sum('seen'),
       parked: parked?.n ?? 0,
     },
+    ...optional('goldenCheck', goldenCheck(db, row, nowMs)),
     ...(row.with_verdict === 0 ? {} : { firstPassYield: row.first_passed / row.with_verdict }),
   };
 }

@@ -9,6 +9,7 @@ import type { EndRecord, IdentityClaim, Intent, RunBegun, RunStart } from '../be
 import type { ChangeNote, StoreContext } from './context.ts';
 import { appendEvent, stationActor } from './events.ts';
 import { storeFault } from './faults.ts';
+import { mayTakeUnits, sampleOf } from './golden.ts';
 import { intentsOf, spendIntents } from './intents.ts';
 import { noteInterruption } from './recoveries.ts';
 import { mayMove, moveUnit } from './unit-move.ts';
@@ -51,7 +52,7 @@ function admit(context: StoreContext, start: RunStart): Result<RunBegun> {
     const batch = batchRow(db, start.batch.batchId);
     if (!batch.ok) return batch;
     const known = db.get<UnitRow>('SELECT * FROM units WHERE serial_number = ?', start.serialNumber);
-    const allowed = mayBegin(db, batch.value, known);
+    const allowed = mayBegin(db, batch.value, known, start);
     if (!allowed.ok) return allowed;
     if (known !== undefined) supersedeOpenRuns(db, known, start);
     if (known !== undefined && known.batch !== batch.value.seq) note.batch(moveUnit(db, known, batch.value, start));
@@ -76,8 +77,13 @@ function admit(context: StoreContext, start: RunStart): Result<RunBegun> {
   });
 }
 
-function mayBegin(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined): Result<void> {
+function mayBegin(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined, start: RunStart): Result<void> {
   const { name, quantity } = batch;
+  const sample = sampleOf(db, start.serialNumber);
+  if (sample !== undefined) {
+    const { serialNumber } = start;
+    return failed(batchFault('golden-is-no-unit', { serialNumber, name: sample.name }));
+  }
   if (batch.state === 'closed') return failed(batchFault('batch-closed', { name }));
   if (unit !== undefined && unit.batch !== batch.seq && !mayMove(db, unit)) {
     const { serial_number: serialNumber, state } = unit;
@@ -87,7 +93,8 @@ function mayBegin(db: ReadDb, batch: BatchRow, unit: UnitRow | undefined): Resul
   }
   if (unit?.passed_ms !== undefined && unit.passed_ms !== null) return failed(alreadyPassed(unit, unit.passed_ms));
   const taken = othersInBudget(db, batch, unit);
-  return taken < quantity ? ok() : failed(batchFault('batch-full', { name, quantity }));
+  if (taken >= quantity) return failed(batchFault('batch-full', { name, quantity }));
+  return mayTakeUnits(db, batch, start.startedMs);
 }
 
 /** For a sentence: people read minutes. */

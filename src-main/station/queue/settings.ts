@@ -22,7 +22,8 @@ export interface SettingsChange {
   readonly scanRules?: ScanRules;
 }
 
-type SettingKey = keyof StationSettings | 'scanRules';
+/** `operatorSinceMs`: when a shift began (docs/decisions/0015). */
+type SettingKey = keyof StationSettings | 'scanRules' | 'operatorSinceMs';
 
 export function keepSetting(db: WriteDb, key: SettingKey, value: string): void {
   db.run(
@@ -74,6 +75,7 @@ export function saveSettings(context: StoreContext, change: SettingsChange, by: 
     const { operator, lastSeenMs, scanRules: rules } = change;
     if (operator !== undefined && operator !== settingsIn(db).operator) {
       keepSetting(db, 'operator', operator);
+      keepSetting(db, 'operatorSinceMs', String(context.nowMs()));
       appendEvent(db, context.nowMs(), { kind: 'operator.set', actor: by, body: { operator } });
     }
     if (rules !== undefined) {

@@ -5,10 +5,11 @@ import { type Database, openDatabase } from '../../lib/sqlite/database.ts';
 import { migrate } from '../../lib/sqlite/migrate.ts';
 import type { Attestation, BatchId, RunId } from '../batches/model.ts';
 import type { LifeSettlement, OutboxSettlement } from '../batches/store-ports.ts';
-import type { EndRecord, IdentityClaim, Intent, PassRecord, RunStart } from '../bench/ports.ts';
+import type { EndRecord, IdentityClaim, Intent, PassRecord, RunStart, SampleRecord } from '../bench/ports.ts';
 import * as batches from './batches.ts';
 import { type StoreChange, type StoreContext, createChangeLedger } from './context.ts';
 import * as audit from './events.ts';
+import * as golden from './golden.ts';
 import * as intents from './intents.ts';
 import * as journal from './journal.ts';
 import { lastRuns } from './last-runs.ts';
@@ -96,6 +97,11 @@ function operations(context: StoreContext) {
     listBatches: () => batches.listBatches(context),
     lastRuns: () => lastRuns(context),
     listUnits: (query: units.UnitQuery) => units.listUnits(context, query),
+    listSamples: () => golden.listSamples(context),
+    addSample: (order: golden.SampleOrder, by: string) => golden.addSample(context, order, by),
+    removeSample: (serialNumber: string, by: string) => golden.removeSample(context, serialNumber, by),
+    beginSample: (start: RunStart) => golden.beginSample(context, start),
+    endSample: (runId: RunId, record: SampleRecord) => golden.endSample(context, runId, record),
     rework: (order: ReworkOrder) => rework(context, order),
     unitHistory: (unitId: string) => unitHistory(context, unitId),
     unitView: (unitId: string) => units.unitView(context, unitId),

@@ -165,6 +165,8 @@ export function journalOf({ operations }: Store): BenchJournal {
     fulfil: async (runId, intent, outcome) => operations.fulfil(runId, intent, outcome),
     pass: async (runId, record) => operations.pass(runId, record),
     end: async (runId, record) => operations.end(runId, record),
+    beginSample: async (start) => operations.beginSample(start),
+    endSample: async (runId, record) => operations.endSample(runId, record),
     verdict: async (runId) => operations.verdict(runId),
     typicalMs: async (attestation) => must(operations.typicalMs(attestation)),
   };

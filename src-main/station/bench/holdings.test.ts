@@ -1,0 +1,115 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { concatBytes, toHex, utf8 } from '../../lib/base/bytes.ts';
+import { manualClock } from '../../lib/base/clock.ts';
+import { ok } from '../../lib/base/result.ts';
+import type { RunId, SerialNumber } from '../batches/model.ts';
+import { verdictOf } from './faults.ts';
+import type { DeviceSettings, Digest, UnitDriver } from './ports.ts';
+import { provision } from './run.ts';
+import type { RunTask } from './run-work.ts';
+import { createStopper } from './stopper.ts';
+import { batchOf, countingRandom, createScript, scriptedJournal, scriptedSigner, scriptedUnit } from './test-bench.ts';
+
+const digest: Digest = { sha256: (bytes) => new Uint8Array(createHash('sha256').update(bytes).digest()) };
+const sha256 = (bytes: Uint8Array): string => toHex(digest.sha256(bytes));
+const target = { idScope: '0ne1', endpoint: 'localhost' };
+const ours: DeviceSettings = { registrationId: 'a'.repeat(52), ...target };
+const holding = { step: 'write-settings', sha256: sha256(utf8(JSON.stringify(ours))) } as const;
+const done = { ...holding, requestId: 'earlier' };
+/** A DER SEQUENCE, as far as anybody here reads it. */
+const sequence = (text: string): Uint8Array => concatBytes(Uint8Array.of(0x30, text.length), utf8(text));
+
+function benchOf(attestation: 'tpm' | 'x509', history: Partial<RunTask>, change: Partial<UnitDriver> = {}) {
+  const script = createScript();
+  const driver = scriptedUnit(script, attestation);
+  const task: RunTask = {
+    ...{ runId: 'r1' as RunId, batch: batchOf(), serialNumber: 'SN1' as SerialNumber },
+    ...{ open: [], done: [], holdings: [], isResumed: true, ...history },
+  };
+  const run = () =>
+    provision(task, {
+      ...{ digest, target, signal: createStopper().signal, clock: manualClock(), random: countingRandom() },
+      ...{ journal: scriptedJournal(script), signer: scriptedSigner(script), driver: { ...driver, ...change } },
+      endorsement: { check: async () => ok() },
+      onPhase: () => undefined,
+      onAttestation: async () => undefined,
+    });
+  return { script, driver, run };
+}
+
+const holds = (settings: DeviceSettings | undefined): Partial<UnitDriver> => ({
+  readSettings: async () => ok(settings),
+});
+
+describe('a unit that the station takes up by itself', () => {
+  it('goes on when it holds nothing, or what was ever to be written to it', async () => {
+    for (const held of [undefined, ours]) {
+      const { script, run } = benchOf('tpm', { holdings: [holding] }, holds(held));
+      await run();
+      expect(script.asked).toContain('intend write-settings');
+    }
+  });
+
+  it.each([
+    ['holds what was never to be written to it', { holdings: [holding] }, { ...ours, idScope: 'another' }],
+    ['holds no more what it had acknowledged', { holdings: [holding], done: [done] }, undefined],
+  ])('is named when it %s, before anything is asked of it', async (_why, history, held) => {
+    const { script, run } = benchOf('tpm', history, holds(held));
+    const outcome = await run();
+    expect(outcome).toMatchObject({ phase: 'identify', fault: { code: 'unit-holds-other' } });
+    expect(outcome.verdict === 'unfinished' && verdictOf(outcome.fault)).toBe('error');
+    expect(script.asked).not.toContain('unit proveTpm');
+  });
+
+  it('is written all the same when a person scanned it', async () => {
+    const { script, run } = benchOf('tpm', { isResumed: false, holdings: [holding] }, holds({ ...ours, idScope: 'x' }));
+    await run();
+    expect(script.asked).toContain('unit writeSettings');
+  });
+});
+
+describe('what an earlier run has done', () => {
+  it('is read, and not written again', async () => {
+    const { script, run } = benchOf('tpm', { holdings: [holding], done: [done] }, holds(ours));
+    expect(await run()).toMatchObject({ verdict: 'pass' });
+    expect(script.asked).not.toContain('intend write-settings');
+  });
+
+  it('is the key that is asked for again, and the certificate that is written again', async () => {
+    const content = concatBytes(sequence('leaf'), sequence('intermediate'));
+    const open = [{ step: 'write-certificates', requestId: 'written', sha256: sha256(content), content }] as const;
+    const made = { step: 'generate-key', requestId: 'made' } as const;
+    const { script, driver, run } = benchOf('x509', { isResumed: false, open, done: [made] });
+    expect(await run()).toMatchObject({ verdict: 'pass' });
+    expect(driver.requestIds.slice(0, 3)).toEqual(['made', 'made-csr', 'written']);
+    expect(script.asked).not.toContain('signer issue');
+  });
+});
+
+describe('the last acts on a unit', () => {
+  const act = (script: ReturnType<typeof createScript>, name: string) => async () => {
+    script.asked.push(`unit ${name}`);
+    return ok();
+  };
+
+  it('come after everything was read back: the old is retired, then the unit is locked', async () => {
+    const { script, driver } = benchOf('tpm', {});
+    const batch = batchOf({ lockUnits: true });
+    const facts: UnitDriver['facts'] = async () =>
+      ok({ model: 'm', firmware: '1', serialNumber: 'SN1', attestations: ['tpm'], lock: 'open' });
+    const change = { facts, retire: act(script, 'retire'), lock: act(script, 'lock') };
+    const whole = benchOf('tpm', { batch }, { ...driver, ...change });
+    expect(await whole.run()).toMatchObject({ verdict: 'pass' });
+    expect(script.asked.slice(-3)).toEqual(['unit readSettings', 'unit retire', 'unit lock']);
+    expect(whole.script.asked.slice(-5)).toEqual([
+      ...['intend retire', 'fulfil retire', 'intend lock', 'fulfil lock', 'pass'],
+    ]);
+  });
+
+  it('are asked of no unit that cannot: one that cannot be locked is refused before it is written', async () => {
+    const { script, run } = benchOf('tpm', { batch: batchOf({ lockUnits: true }) });
+    expect(await run()).toMatchObject({ phase: 'identify', fault: { code: 'lock-unsupported' } });
+    expect(script.asked).not.toContain('intend write-settings');
+  });
+});
