@@ -13,7 +13,7 @@ export async function watchLoop(
   signal: AbortSignal,
 ): Promise<void> {
   const delays = monitorEventLoopDelay({ resolution: resolutionMs });
-  const stallMs = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e5) / 10 - resolutionMs);
+  const stallMs = (nanoseconds: number): number => Math.max(0, Math.round(nanoseconds / 1e5 - resolutionMs * 10) / 10);
   delays.enable();
   while (!signal.aborted) {
     await sleep(parts.clock, everySeconds * 1_000, signal);
