@@ -100,6 +100,7 @@ export async function openProofBench(given?: string) {
     /** As it is without what goes with a change. */
     bareStore: own,
     hubs,
+    challenges,
     desk,
     enrollments,
     authorities,

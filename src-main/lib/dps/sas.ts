@@ -120,8 +120,7 @@ export function verifySasToken(token: SasToken, check: SasCheck): Result<void> {
 
 /** Constant time. Says nothing of the token's end. */
 export function isSignedBy(token: SasToken, key: Uint8Array): boolean {
-  const expected = hmacSha256(key, token.signedBytes);
-  return token.signature.length === expected.length && timingSafeEqual(token.signature, expected);
+  return token.signature.length === digestBytes && timingSafeEqual(token.signature, hmacSha256(key, token.signedBytes));
 }
 
 export function isExpired(token: SasToken, check: Pick<SasCheck, 'nowS' | 'skewS'>): boolean {

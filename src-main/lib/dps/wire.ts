@@ -3,13 +3,24 @@ import { z } from 'zod';
 
 const registrationStatuses = ['unassigned', 'assigning', 'assigned', 'failed', 'disabled'] as const;
 
-const base64 = z.string().regex(/^[A-Za-z0-9+/]*={0,2}$/);
+const base64Digits = /^[A-Za-z0-9+/]*={0,2}$/;
+const base64 = z.string().regex(base64Digits);
+
+/**
+ * Decoded. The public area of the largest key that a TPM makes (RSA of 4,096 bits, with a policy) has some 600 bytes (TPM
+ * 2.0 Part 2, clause 12.2.4); whoever sends one has proven nothing yet.
+ */
+export const maxTpmPublicBytes = 1_024;
+/** The same in base64. */
+export const maxTpmPublicText = Math.ceil(maxTpmPublicBytes / 3) * 4;
+
+const tpmPublic = z.string().max(maxTpmPublicText).regex(base64Digits);
 
 /** dps-wire 1.3: what a device sends. Some clients send `payload` as null or as a string, or nothing at all.
  * What else is in it is passed over unread: it comes before any proof. */
 export const deviceRegistration = z.object({
   registrationId: z.string().nullish(),
-  tpm: z.object({ endorsementKey: base64, storageRootKey: base64.nullish() }).nullish(),
+  tpm: z.object({ endorsementKey: tpmPublic, storageRootKey: tpmPublic.nullish() }).nullish(),
   payload: z.unknown().optional(),
   /** Base64 of a PKCS#10 request; those that are too large are refused where they are read. */
   csr: z.string().nullish(),

@@ -33,6 +33,10 @@ export function withAttemptLimits(desk: RegistrationDesk, limits: AttemptLimits)
 }
 
 function endOf(answer: Result<object, ServiceFault>): AttemptEnd {
-  if (!answer.ok) return answer.fault.code === 'unauthorized' ? 'wrong' : 'neither';
+  if (!answer.ok) {
+    // A proof that cannot be read was looked at like a wrong one: the fault says which check failed.
+    const isWrong = answer.fault.code === 'unauthorized' || answer.fault.detail?.['why'] !== undefined;
+    return isWrong ? 'wrong' : 'neither';
+  }
   return 'is' in answer.value && answer.value.is === 'challenge' ? 'challenge' : 'right';
 }

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { fromBase64 } from '../../lib/base/bytes.ts';
 import { failed, must, ok, type Result } from '../../lib/base/result.ts';
-import type { AttestationMechanism } from '../../lib/dps/wire.ts';
+import { maxTpmPublicBytes, maxTpmPublicText, type AttestationMechanism } from '../../lib/dps/wire.ts';
 import { certificateInfo, isSelfIssued, readCertificate, type Certificate } from '../../lib/x509/certificate.ts';
 import { certificateFromPemOrBase64, toPem } from '../../lib/x509/pem.ts';
 import { isStrongSignature } from '../../lib/x509/signature.ts';
@@ -51,12 +51,18 @@ function tpmFromWire(wire: AttestationMechanism, kind: EnrollmentKind): Result<A
   // dps-wire 4.3: a TPM is enrolled by itself.
   if (kind === 'group') return invalid('A group cannot attest by TPM.');
   const endorsementKey = wire.tpm?.endorsementKey ?? '';
-  const bytes = fromBase64(endorsementKey);
-  // A TPM2B_PUBLIC says its own length (dps-wire 4.1).
-  if (bytes === undefined || bytes.length < 4 || ((bytes[0] ?? 0) << 8) + (bytes[1] ?? 0) !== bytes.length - 2) {
-    return invalid('The endorsement key is not a TPM2B_PUBLIC in base64.');
+  const storageRootKey = wire.tpm?.storageRootKey ?? undefined;
+  if ([endorsementKey, storageRootKey].some((key) => key !== undefined && key.length > maxTpmPublicText)) {
+    return invalid(`A key of a TPM is larger than ${maxTpmPublicBytes} bytes.`);
   }
-  return ok({ type: 'tpm', endorsementKey, storageRootKey: wire.tpm?.storageRootKey ?? undefined });
+  if (!isSizedWhole(endorsementKey)) return invalid('The endorsement key is not a TPM2B_PUBLIC in base64.');
+  return ok({ type: 'tpm', endorsementKey, storageRootKey });
+}
+
+/** A TPM2B_PUBLIC says its own length (dps-wire 4.1). */
+function isSizedWhole(text: string): boolean {
+  const bytes = fromBase64(text) ?? new Uint8Array();
+  return bytes.length >= 4 && ((bytes[0] ?? 0) << 8) + (bytes[1] ?? 0) === bytes.length - 2;
 }
 
 function x509FromWire(wire: AttestationMechanism, kind: EnrollmentKind): Result<Attestation, ServiceFault> {

@@ -55,6 +55,8 @@ export type RefusalCause =
   | 'token-expired'
   | 'wrong-signature'
   | 'other-endorsement-key'
+  /** No key of a TPM, or one of a kind that cannot open what is sealed to it. */
+  | 'tpm-key-unusable'
   | 'other-certificate'
   | 'other-common-name'
   | 'certificate-unreadable'

@@ -5,8 +5,9 @@
  * sent. A restart loses none.
  *
  * What is kept is the storage root key, for clients that do not repeat it with their token: by who asked, so that a
- * stranger elsewhere does not push it out.
+ * stranger elsewhere does not push it out, and for as long as it can be answered.
  */
+import { hash } from 'node:crypto';
 import { equalBytes, concatBytes, utf8 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import { networkOf } from '../../lib/base/network.ts';
@@ -17,6 +18,8 @@ export interface TpmChallenge {
   /** TPM2B_PUBLIC as the device sent it. */
   readonly endorsementKey: Uint8Array;
   readonly storageRootKey: Uint8Array;
+  /** When it was made, since 1970. */
+  readonly minute: number;
 }
 
 export interface TpmAsker {
@@ -28,10 +31,15 @@ export interface TpmAsker {
 
 export interface TpmChallenges {
   issue(asker: TpmAsker, storageRootKey: Uint8Array): TpmChallenge;
-  /** Those that may be answered now, newest first; without a storage root key, those of the ones that were kept. */
-  of(asker: TpmAsker, storageRootKey: Uint8Array | undefined): readonly TpmChallenge[];
+  /** That its storage root key need not be repeated. The caller has read that key, and so bounded it. */
+  keep(asker: TpmAsker, issued: TpmChallenge): void;
+  /**
+   * Those that may be answered now, newest first, each made when it is looked at; without a storage root key, those of
+   * the ones that were kept.
+   */
+  of(asker: TpmAsker, storageRootKey: Uint8Array | undefined): Iterable<TpmChallenge>;
   /** Those of the hour before: whoever answers one has the TPM, and is late. */
-  late(asker: TpmAsker, storageRootKey: Uint8Array): readonly TpmChallenge[];
+  late(asker: TpmAsker, storageRootKey: Uint8Array): Iterable<TpmChallenge>;
   /** How many storage root keys are kept. */
   readonly size: number;
 }
@@ -44,7 +52,7 @@ const lateMinutes = 60;
 const maxPerSource = 4;
 // A token is tried against all of these: some 0.3 ms.
 const maxPerRegistration = 64;
-// Some 700 bytes each: 7 MB at the most. A full line boots far fewer at once.
+// Some 700 bytes each, and 1.4 kB at the most (`maxTpmPublicBytes`): 14 MB in all. A full line boots far fewer at once.
 const maxKept = 10_000;
 
 interface Shown {
@@ -57,30 +65,45 @@ interface Shown {
 export function createTpmChallenges(parts: { readonly clock: Clock; readonly secret: Uint8Array }): TpmChallenges {
   const shown = createShown();
   const thisMinute = (): number => Math.floor(parts.clock.nowMs() / minuteMs);
-  const challengeOf = (asker: TpmAsker, storageRootKey: Uint8Array, minute: number): TpmChallenge => {
-    const { registrationKey, endorsementKey } = asker;
-    const told = [utf8(registrationKey), endorsementKey, storageRootKey, utf8(String(minute))];
-    return { key: hmacSha256(parts.secret, lengthMarked(told)), endorsementKey, storageRootKey };
-  };
-  const ofMinutes = (asker: TpmAsker, storageRootKey: Uint8Array, from: number, count: number) =>
-    Array.from({ length: count }, (_, ago) => challengeOf(asker, storageRootKey, from - ago));
   return {
-    issue(asker, storageRootKey) {
-      const minute = thisMinute();
-      shown.keep({ registrationKey: asker.registrationKey, network: networkOf(asker.source), storageRootKey, minute });
-      return challengeOf(asker, storageRootKey, minute);
+    issue: (asker, storageRootKey) => maker(parts.secret, asker, storageRootKey)(thisMinute()),
+    keep({ registrationKey, source }, { storageRootKey, minute }) {
+      shown.keep({ registrationKey, network: networkOf(source), storageRootKey, minute }, thisMinute() - lifeMinutes);
     },
     of(asker, storageRootKey) {
       const minute = thisMinute();
-      if (storageRootKey !== undefined) return ofMinutes(asker, storageRootKey, minute, lifeMinutes + 1);
+      if (storageRootKey !== undefined) {
+        return backwards(maker(parts.secret, asker, storageRootKey), minute, lifeMinutes + 1);
+      }
       const alive = shown.of(asker.registrationKey).filter((one) => minute - one.minute <= lifeMinutes);
-      return alive.map((one) => challengeOf(asker, one.storageRootKey, one.minute));
+      return ofKept(parts.secret, asker, alive);
     },
-    late: (asker, storageRootKey) => ofMinutes(asker, storageRootKey, thisMinute() - lifeMinutes - 1, lateMinutes),
+    late: (asker, storageRootKey) =>
+      backwards(maker(parts.secret, asker, storageRootKey), thisMinute() - lifeMinutes - 1, lateMinutes),
     get size() {
       return shown.size;
     },
   };
+}
+
+type Maker = (minute: number) => TpmChallenge;
+
+/** Hashes what was shown once, however many minutes are tried. */
+function maker(secret: Uint8Array, asker: TpmAsker, storageRootKey: Uint8Array): Maker {
+  const { registrationKey, endorsementKey } = asker;
+  const digest = hash('sha256', lengthMarked([utf8(registrationKey), endorsementKey, storageRootKey]), 'buffer');
+  return (minute) => {
+    const key = hmacSha256(secret, concatBytes(digest, utf8(String(minute))));
+    return { key, endorsementKey, storageRootKey, minute };
+  };
+}
+
+function* backwards(make: Maker, from: number, count: number): Iterable<TpmChallenge> {
+  for (let ago = 0; ago < count; ago += 1) yield make(from - ago);
+}
+
+function* ofKept(secret: Uint8Array, asker: TpmAsker, kept: readonly Shown[]): Iterable<TpmChallenge> {
+  for (const one of kept) yield maker(secret, asker, one.storageRootKey)(one.minute);
 }
 
 /** What was shown, newest first for each registration. */
@@ -94,8 +117,14 @@ function createShown() {
     if (entries.length > 0) held.set(key, entries);
   };
   return {
-    keep(one: Shown): void {
-      const before = (held.get(one.registrationKey) ?? []).filter((each) => !isSame(each, one));
+    /** Whatever is older than `oldestMinute` goes. */
+    keep(one: Shown, oldestMinute: number): void {
+      for (const [key, entries] of held) {
+        if ((entries[0]?.minute ?? 0) >= oldestMinute) break;
+        put(key, []);
+      }
+      const isWanted = (each: Shown): boolean => each.minute >= oldestMinute && !isSame(each, one);
+      const before = (held.get(one.registrationKey) ?? []).filter(isWanted);
       const surplus = before.filter((each) => each.network === one.network).slice(maxPerSource - 1);
       const left = before.filter((each) => !surplus.includes(each));
       put(one.registrationKey, [one, ...left].slice(0, maxPerRegistration));

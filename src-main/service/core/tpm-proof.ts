@@ -4,8 +4,9 @@ import type { Clock } from '../../lib/base/clock.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { isExpired, isSignedBy, sasSkewS, type SasToken } from '../../lib/dps/sas.ts';
+import { maxTpmPublicBytes, maxTpmPublicText } from '../../lib/dps/wire.ts';
 import { activationBlob } from '../../lib/tpm/credential.ts';
-import { deviceToken, refused, type Attested, type DeviceClaim } from './claim.ts';
+import { deviceToken, refused, type Attested, type DeviceClaim, type RefusalCause } from './claim.ts';
 import { invalidBecause, serviceFault, type ServiceFault } from './faults.ts';
 import type { Attestation, Enrollment } from './records.ts';
 import type { TpmChallenge, TpmChallenges } from './tpm-challenges.ts';
@@ -44,25 +45,37 @@ function attestByToken(
   token: SasToken,
   { claim, enrollment }: Asked,
 ): Result<Attested, ServiceFault> {
-  const { tpm } = claim.body;
+  // What the token says of itself costs nothing to look at; each challenge that may be meant costs two HMACs.
+  const nowS = Math.floor(parts.clock.nowMs() / 1_000);
+  if (isExpired(token, { nowS, skewS: sasSkewS })) return refused('Unauthorized', 'token-expired');
+  const text = claim.body.tpm ? rootKeyText(claim, enrollment) : '';
+  const repeated = text === '' ? undefined : tpmPublicIn(text);
+  if (text !== '' && repeated === undefined) return unusable('The storage root key is not one of a TPM.');
   // A challenge made for a key that the enrollment no longer holds is worth nothing.
   const endorsementKey = fromBase64(enrollment.attestation.endorsementKey) ?? new Uint8Array();
   const asker = { registrationKey: enrollment.key, source: claim.source, endorsementKey };
-  const repeated = tpm ? fromBase64(tpm.storageRootKey ?? enrolledRootKey(enrollment)) : undefined;
-  const isAnswered = (one: TpmChallenge): boolean => isSignedBy(token, one.key);
-  const answered = parts.challenges.of(asker, repeated).find(isAnswered);
-  if (answered === undefined) {
-    // It has the TPM: it is asked anew rather than turned away.
-    const isLate = repeated !== undefined && parts.challenges.late(asker, repeated).some(isAnswered);
-    return isLate ? challenge(parts, claim, enrollment) : refused('Unauthorized', 'wrong-signature');
-  }
-  const nowS = Math.floor(parts.clock.nowMs() / 1_000);
-  if (isExpired(token, { nowS, skewS: sasSkewS })) return refused('Unauthorized', 'token-expired');
-  return ok({ is: 'tpm', enrollment, challenge: answered });
+  const answered = signedIn(token, parts.challenges.of(asker, repeated));
+  if (answered !== undefined) return ok({ is: 'tpm', enrollment, challenge: answered });
+  // It has the TPM: it is asked anew rather than turned away.
+  const late = repeated && signedIn(token, parts.challenges.late(asker, repeated));
+  return late ? challenge(parts, claim, enrollment) : refused('Unauthorized', 'wrong-signature');
 }
 
-function enrolledRootKey(enrollment: TpmEnrollment): string {
-  return enrollment.attestation.storageRootKey ?? '';
+/** The first that the token's signature answers: no more of them are made than it takes to find it. */
+function signedIn(token: SasToken, challenges: Iterable<TpmChallenge>): TpmChallenge | undefined {
+  for (const one of challenges) if (isSignedBy(token, one.key)) return one;
+  return undefined;
+}
+
+/** As sent, or else as enrolled; empty when neither has one. */
+function rootKeyText(claim: DeviceClaim, enrollment: TpmEnrollment): string {
+  return claim.body.tpm?.storageRootKey ?? enrollment.attestation.storageRootKey ?? '';
+}
+
+/** Bounded here too: over AMQP no JSON brings it. */
+function tpmPublicIn(text: string): Uint8Array | undefined {
+  const bytes = text.length > maxTpmPublicText ? undefined : fromBase64(text);
+  return bytes === undefined || bytes.length > maxTpmPublicBytes ? undefined : bytes;
 }
 
 function challenge(
@@ -70,16 +83,25 @@ function challenge(
   claim: DeviceClaim,
   enrollment: TpmEnrollment,
 ): Result<Attested, ServiceFault> {
-  const endorsementKey = fromBase64(claim.body.tpm?.endorsementKey ?? '');
-  const storageRootKey = fromBase64(claim.body.tpm?.storageRootKey ?? enrolledRootKey(enrollment));
+  const endorsementKey = tpmPublicIn(claim.body.tpm?.endorsementKey ?? '');
+  const text = rootKeyText(claim, enrollment);
+  const storageRootKey = tpmPublicIn(text);
   if (endorsementKey === undefined || endorsementKey.length === 0) return refused('Unauthorized', 'no-proof');
-  if (storageRootKey === undefined || storageRootKey.length === 0) {
-    return failed(serviceFault('invalid', { reason: 'The storage root key is missing.' }));
-  }
+  if (text === '') return unusable('The storage root key is missing.');
+  if (storageRootKey === undefined) return unusable('The storage root key is not one of a TPM.');
   const asker = { registrationKey: enrollment.key, source: claim.source, endorsementKey };
-  const blob = sealedKey(parts.random, parts.challenges.issue(asker, storageRootKey));
-  if (!blob.ok) return blob;
+  const issued = parts.challenges.issue(asker, storageRootKey);
+  const blob = sealedKey(parts.random, issued);
+  if (!blob.ok) return unusable(blob.fault.say);
+  // Kept once it is known to be a key: sealing to it has read it.
+  parts.challenges.keep(asker, issued);
   return ok({ is: 'challenge', authenticationKey: toBase64(blob.value) });
+}
+
+/** Told as what it is, and counted as a wrong proof (attempt-limits.ts). */
+function unusable(reason: string): Result<never, ServiceFault> {
+  const why: RefusalCause = 'tpm-key-unusable';
+  return failed(serviceFault('invalid', { reason, why }));
 }
 
 /** Rule 11: a 32-byte HMAC key under a 16-byte inner key. */
