@@ -111,7 +111,8 @@ export async function listenHttps(options: HttpsServerOptions): Promise<Result<L
   const { webSocket } = options;
   const webSockets = webSocket && openWebSocketDoor(app.server, webSocket, (request) => peerOf(request.socket, peers));
   app.setNotFoundHandler(async (request, reply) => {
-    send(reply, await options.answer(webRequestOf(request, peers)));
+    const peer = peerOf(request.raw.socket, peers);
+    send(reply, peer === undefined ? 'hang-up' : await options.answer(webRequestOf(request, peer)));
     return reply;
   });
   app.setErrorHandler((error: Error & { readonly statusCode?: number }, _request, reply) => {
@@ -142,7 +143,7 @@ function refusalOf(status: number | undefined): WebRefusal {
   return status !== undefined && status < 500 ? 'malformed' : 'internal';
 }
 
-function webRequestOf(request: FastifyRequest, peers: WeakMap<Socket, TlsPeer>): WebRequest {
+function webRequestOf(request: FastifyRequest, peer: TlsPeer): WebRequest {
   const { raw } = request;
   const [path = '/', query = ''] = (raw.url ?? '/').split('?', 2);
   return {
@@ -155,7 +156,7 @@ function webRequestOf(request: FastifyRequest, peers: WeakMap<Socket, TlsPeer>):
     },
     headers: () => pairsOf(raw.rawHeaders),
     body: request.body instanceof Uint8Array ? request.body : new Uint8Array(),
-    peer: peerOf(raw.socket, peers),
+    peer,
   };
 }
 
@@ -164,12 +165,12 @@ function pairsOf(flat: readonly string[]): readonly (readonly [string, string])[
 }
 
 /** Read once a connection: the certificates of a connection do not change. */
-function peerOf(socket: Socket, peers: WeakMap<Socket, TlsPeer>): TlsPeer {
+function peerOf(socket: Socket, peers: WeakMap<Socket, TlsPeer>): TlsPeer | undefined {
   const known = peers.get(socket);
   if (known !== undefined) return known;
   if (!(socket instanceof TLSSocket)) throw new Error('the HTTPS listener speaks TLS alone');
   const peer = tlsPeerOf(socket);
-  peers.set(socket, peer);
+  if (peer !== undefined) peers.set(socket, peer);
   return peer;
 }
 

@@ -16,13 +16,15 @@ export interface TlsPeer {
 // Real hierarchies have two to four levels; what is beyond is not worth a look.
 const maxCertificates = 16;
 
-export function tlsPeerOf(socket: TLSSocket): TlsPeer {
-  const serverName = socket.servername;
+/** Undefined once the connection has ended: whoever has no address any more has nobody to be counted by, or answered. */
+export function tlsPeerOf(socket: TLSSocket): TlsPeer | undefined {
+  const { servername: serverName, localAddress, remoteAddress } = socket;
+  if (localAddress === undefined || remoteAddress === undefined) return undefined;
   return {
     certificates: presentedBy(socket),
     serverName: typeof serverName === 'string' && serverName !== '' ? serverName.toLowerCase() : undefined,
-    localAddress: plainAddress(socket.localAddress ?? ''),
-    remoteAddress: plainAddress(socket.remoteAddress ?? ''),
+    localAddress: plainAddress(localAddress),
+    remoteAddress: plainAddress(remoteAddress),
   };
 }
 

@@ -70,7 +70,9 @@ export async function listenTls(options: TlsListenerOptions): Promise<Result<Lis
   const server = createServer(tlsServerOptions(options.credential, options.handshakeMs), (socket) => {
     // A reset is an end like any other; whoever accepted it hears of the close.
     socket.on('error', () => undefined);
-    options.accept(socket, tlsPeerOf(socket));
+    const peer = tlsPeerOf(socket);
+    if (peer === undefined) socket.destroy();
+    else options.accept(socket, peer);
   });
   const connections = watchConnections(server);
   // Node tells of a handshake that failed or took too long, and leaves the connection open.

@@ -50,7 +50,7 @@ export function asksForWebSocket(request: IncomingMessage): boolean {
 export function openWebSocketDoor(
   server: Server,
   door: WebSocketDoor,
-  peerOf: (request: IncomingMessage) => TlsPeer,
+  peerOf: (request: IncomingMessage) => TlsPeer | undefined,
 ): OpenWebSockets {
   const open = new Set<WebSocket>();
   // No pings of ours: SDKs count what comes unasked as a broken server. Compression would cost memory a connection.
@@ -67,6 +67,10 @@ export function openWebSocketDoor(
     // a reset is an end like any other
     socket.on('error', () => undefined);
     const peer = peerOf(request);
+    if (peer === undefined) {
+      socket.destroy();
+      return;
+    }
     const version = request.headers['sec-websocket-version'];
     if (version !== '13') {
       refuse(socket, version === undefined ? '400 Bad Request' : '426 Upgrade Required');
