@@ -1,7 +1,7 @@
 /** The suites. `unit` lies beside the code; the others run real parts. */
 import { defineConfig } from 'vitest/config';
 
-const setup = { setupFiles: ['./test/setup.ts'] };
+const setup = { setupFiles: ['./test/setup.ts', './test/seed.ts'] };
 
 export default defineConfig({
   test: {

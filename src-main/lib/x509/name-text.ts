@@ -1,10 +1,20 @@
 /** Names as text (RFC 4514): the general parser's words, and for the plain names of devices the same without it. */
-import { fromUtf8 } from '../base/bytes.ts';
+import { fromUtf8, toHex } from '../base/bytes.ts';
 import { membersOf, readDerList, readOid, readSequence, tag, type Der } from './der.ts';
 import { Name } from './peculiar.ts';
 
 export function textOfName(nameDer: Uint8Array): string {
-  return plainText(nameDer) ?? new Name(Uint8Array.from(nameDer)).toString();
+  return plainText(nameDer) ?? generalText(nameDer);
+}
+
+/** A peer chooses its names, and the text is made where none is a fault: what nobody can read is shown as its bytes. */
+function generalText(nameDer: Uint8Array): string {
+  try {
+    return new Name(Uint8Array.from(nameDer)).toString();
+  } catch {
+    // RFC 4514 section 2.4 shows a value that is no text like this.
+    return `#${toHex(nameDer)}`;
+  }
 }
 
 const shortNames = new Map([
