@@ -1,8 +1,8 @@
 /** A device's twin: tags, desired and reported properties, each change counted (dps-wire section 10.1). */
-import { utf8 } from '../lib/base/bytes.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
+import { tooLargeForTwin, unfitInTwin } from '../lib/dps/twin-limits.ts';
 import { hubFault, type HubFault } from './hub-fault.ts';
-import { isObject, type Json, type JsonObject } from './json.ts';
+import { isObject, type JsonObject } from './json.ts';
 
 export interface TwinSection {
   readonly values: JsonObject;
@@ -22,13 +22,6 @@ export type TwinChange =
   | { readonly part: 'tags'; readonly values: JsonObject; readonly how: 'merge' | 'replace' }
   | { readonly part: 'desired' | 'reported'; readonly values: JsonObject; readonly how: 'merge' | 'replace' };
 
-// IoT Hub's own limits: 32 KB a property section, 8 KB of tags, ten levels, keys of 1 KB.
-const maxBytes = { tags: 8_192, desired: 32_768, reported: 32_768 } as const;
-const maxDepth = 10;
-const maxKeyBytes = 1_024;
-// eslint-disable-next-line no-control-regex -- control characters are what the rule forbids in a key
-const forbiddenInKey = /[\u0000-\u001f\u007f-\u009f.$ ]/;
-
 export function newTwin(nowIso: string): Twin {
   const empty = { values: {}, metadata: { $lastUpdated: nowIso }, version: 1 };
   return { tags: {}, desired: empty, reported: empty, version: 1 };
@@ -39,14 +32,11 @@ export function changeTwin(twin: Twin, changes: readonly TwinChange[], nowIso: s
   let changed: Twin = { ...twin, version: twin.version + 1 };
   for (const change of changes) {
     const values = withoutOwn(change.values);
-    const complaint = unfit(values, 1);
+    const complaint = unfitInTwin(values);
     if (complaint !== undefined) return failed(hubFault('ArgumentInvalid', { reason: complaint }));
     changed = applied(changed, { ...change, values }, nowIso);
-    const size = utf8(JSON.stringify(partOf(changed, change.part))).length;
-    const limit = maxBytes[change.part];
-    if (size > limit) {
-      return failed(hubFault('ArgumentInvalid', { reason: `${change.part} would be larger than ${limit} bytes` }));
-    }
+    const tooLarge = tooLargeForTwin(change.part, partOf(changed, change.part));
+    if (tooLarge !== undefined) return failed(hubFault('ArgumentInvalid', { reason: tooLarge }));
   }
   return ok(changed);
 }
@@ -106,27 +96,6 @@ function stamped(base: JsonObject, patch: JsonObject, stamp: JsonObject): JsonOb
 
 function withoutOwn(values: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(values).filter(([key]) => !key.startsWith('$')));
-}
-
-/** Why the values cannot be kept, if they cannot. */
-function unfit(value: Json, depth: number): string | undefined {
-  if (Array.isArray(value)) return firstComplaint(value as readonly Json[], depth);
-  if (!isObject(value)) return undefined;
-  for (const key of Object.keys(value)) {
-    if (key === '' || forbiddenInKey.test(key))
-      return 'a name may not be empty or hold a dot, a dollar sign or a space';
-    if (utf8(key).length > maxKeyBytes) return `a name is longer than ${maxKeyBytes} bytes`;
-  }
-  return firstComplaint(Object.values(value), depth);
-}
-
-function firstComplaint(values: readonly Json[], depth: number): string | undefined {
-  if (depth > maxDepth) return `it is nested deeper than ${maxDepth} levels`;
-  for (const value of values) {
-    const complaint = unfit(value, depth + 1);
-    if (complaint !== undefined) return complaint;
-  }
-  return undefined;
 }
 
 /** The members with `$version`, as a device sees them. */

@@ -7,6 +7,7 @@ import { manualClock } from '../../src-main/lib/base/clock.ts';
 import { systemClock } from '../../src-main/lib/base/host.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { openDatabase, type Database, type WriteDb } from '../../src-main/lib/sqlite/database.ts';
+import { attestationId } from '../../src-main/service/core/attestation-form.ts';
 import type { Store } from '../../src-main/service/core/ports.ts';
 import type { Enrollment, NewOperation, Plan, RegistrationOutcome } from '../../src-main/service/core/records.ts';
 import { createGroupCommit } from '../../src-main/service/store/group-commit.ts';
@@ -33,8 +34,9 @@ const planFor = (deviceId: string, hub = 'hub-a'): Plan => ({
   ...{ authentication: { type: 'sas', primaryKey: 'p', secondaryKey: 's' }, movesFrom: undefined },
 });
 
+const attested = attestationId({ type: 'tpm', endorsementKey: 'AAA=', storageRootKey: undefined });
 const operation = (id: string, registrationKey: string, plan = planFor(registrationKey)): NewOperation => ({
-  ...{ id, registrationKey, registrationId: registrationKey, proof: { kind: 'tpm', key: 'AAA=' }, plan },
+  ...{ id, registrationKey, registrationId: registrationKey, proof: { kind: 'tpm', attested, key: 'AAA=' }, plan },
   ...{ hubKeyBlob: `blob-${id}`, groupId: undefined, payload: undefined, issuedChain: undefined },
   ...{ etag: `etag-${id}`, createdMs: systemClock.nowMs() },
 });

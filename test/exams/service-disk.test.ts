@@ -63,7 +63,8 @@ describe('a service without room on its disk', () => {
     const parts = { clock: systemClock, random: systemRandom };
     const caller = createSignedCaller({ connection, caPem: readFileSync(ready.caFile, 'utf8') }, parts);
     const attestation = { type: 'symmetricKey' };
-    const initialTwin = { tags: { filling: 'x'.repeat(16_000) } };
+    const filling = ['a', 'b', 'c', 'd'].map((name) => [name, 'x'.repeat(4_000)] as const);
+    const initialTwin = { properties: { desired: Object.fromEntries(filling) } };
     let refused: { readonly code: string; readonly say: string; readonly detail?: object } | undefined;
     for (let at = 0; at < 200 && refused === undefined; at += 1) {
       const path = `/enrollments/unit-${at}?api-version=2021-10-01`;

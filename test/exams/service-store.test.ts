@@ -8,6 +8,7 @@ import { jsonLog, silentLog } from '../../src-main/lib/base/log.ts';
 import { failed, must, ok, type Result } from '../../src-main/lib/base/result.ts';
 import { dpsFault } from '../../src-main/lib/dps/faults.ts';
 import { openDatabase } from '../../src-main/lib/sqlite/database.ts';
+import { attestationId } from '../../src-main/service/core/attestation-form.ts';
 import type { HubDevice, HubRegistry, OldOperations, Store } from '../../src-main/service/core/ports.ts';
 import type { Enrollment, LinkedHub, NewOperation, Plan } from '../../src-main/service/core/records.ts';
 import { createRegistrationWorker, type RegistrationWorker } from '../../src-main/service/core/registration-worker.ts';
@@ -57,11 +58,13 @@ const assign = (hub: string, deviceId: string, key = 'k'): Plan => ({
   movesFrom: undefined,
 });
 
+/** Of the enrollments here. */
+const attested = attestationId({ type: 'tpm', endorsementKey: 'AAA=', storageRootKey: undefined });
 const operation = (id: string, registrationId: string, more: Partial<NewOperation> = {}): NewOperation => ({
   id,
   registrationId,
   registrationKey: registrationId.toLowerCase(),
-  proof: { kind: 'tpm', key: 'AAA=' },
+  proof: { kind: 'tpm', attested, key: 'AAA=' },
   plan: assign('hub-a', registrationId),
   payload: undefined,
   issuedChain: undefined,
@@ -173,9 +176,9 @@ describe('operations', () => {
 
   it('that were postponed wait their time', async () => {
     must(await store.startOperations([operation('1', 'dev', { createdMs: 10 })]));
-    must(await store.postponeOperation('1', 500));
+    must(await store.postponeOperation('1', { dueMs: 500, isWritten: true }));
     expect(must(await store.pendingOperations(499, 10))).toEqual([]);
-    expect(must(await store.pendingOperations(500, 10))).toMatchObject([{ id: '1', attempts: 1 }]);
+    expect(must(await store.pendingOperations(500, 10))).toMatchObject([{ id: '1', attempts: 1, isWritten: true }]);
   });
 });
 

@@ -161,3 +161,21 @@ export function attestationToWire(enrollment: Enrollment, show: 'hidden' | 'reve
 export function present(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined));
 }
+
+/** The same for the same keys and certificates; of keys their digest alone. A storage root key comes with each request. */
+export function attestationId(attestation: Attestation): string {
+  return hash('sha256', JSON.stringify([attestation.type, ...lastingOf(attestation)]));
+}
+
+function lastingOf(attestation: Attestation): readonly (string | null)[] {
+  switch (attestation.type) {
+    case 'tpm':
+      return [attestation.endorsementKey];
+    case 'x509':
+      return [attestation.primary?.thumbprint ?? null, attestation.secondary?.thumbprint ?? null];
+    case 'caReferences':
+      return [attestation.primary ?? null, attestation.secondary ?? null];
+    case 'symmetricKey':
+      return [attestation.primaryKey, attestation.secondaryKey];
+  }
+}

@@ -1,7 +1,8 @@
 /** From the wire's enrollment to ours and back (dps-wire 7.2). What cannot be carried out is refused, not kept. */
 import { isoTime } from '../../lib/base/host.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
-import { wireTime, type EnrollmentGroup, type IndividualEnrollment } from '../../lib/dps/wire.ts';
+import { unfitAsTwin, withoutSystem } from '../../lib/dps/twin-limits.ts';
+import { wireTime, type EnrollmentGroup, type IndividualEnrollment, type InitialTwin } from '../../lib/dps/wire.ts';
 import { attestationFromWire, attestationToWire, present } from './attestation-form.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
 import { keyOf, type Enrollment, type EnrollmentKind, type KeySlot } from './records.ts';
@@ -31,6 +32,8 @@ export function enrollmentFromWire(
   const { attestation, keeps } = formed.value;
   const policy = allocationFromWire(wire);
   if (!policy.ok) return policy;
+  const twin = twinFromWire(wire);
+  if (!twin.ok) return twin;
   const id = idOf(kind, wire);
   const enrollment = {
     kind,
@@ -42,7 +45,7 @@ export function enrollmentFromWire(
     allocationPolicy: policy.value,
     iotHubs: (wire.iotHubs ?? []).map(keyOf),
     iotHubHostName: wire.iotHubHostName ? keyOf(wire.iotHubHostName) : undefined,
-    initialTwin: wire.initialTwin ?? undefined,
+    initialTwin: twin.value,
     iotEdge: wire.capabilities?.iotEdge ?? false,
     reprovision: {
       updateHubAssignment: wire.reprovisionPolicy?.updateHubAssignment ?? true,
@@ -78,6 +81,19 @@ function allocationFromWire(wire: WireEnrollment): Result<'hashed' | 'static' | 
   if (policy === undefined || policy === 'hashed' || policy === 'static') return ok(policy);
   if (policy === 'custom' && !wire.customAllocationDefinition) return failed(serviceFault('custom-without-definition'));
   return invalid(`The allocation policy ${policy} is not served here.`);
+}
+
+/** One that no hub takes would fail every registration under it. The hub's own `$` members are left out of it there. */
+function twinFromWire({ initialTwin }: WireEnrollment): Result<InitialTwin | undefined, ServiceFault> {
+  const { tags, properties } = initialTwin ?? {};
+  for (const [part, values] of [
+    ['tags', tags],
+    ['desired', properties?.desired],
+  ] as const) {
+    const complaint = unfitAsTwin(part, withoutSystem(values ?? {}));
+    if (complaint !== undefined) return invalid(`The initial twin cannot be kept by a hub: in ${part}, ${complaint}.`);
+  }
+  return ok(initialTwin ?? undefined);
 }
 
 function invalid(reason: string): Result<never, ServiceFault> {

@@ -40,7 +40,10 @@ export const registrationErrors = {
     message: 'The hub refused the service. ErrorCode:IotHubUnauthorizedAccess',
   },
   hubRefused: { code: 400_210, message: 'The hub refused the device' },
-  enrollmentGone: { code: 401_002, message: 'The enrollment was disabled or removed meanwhile.' },
+  enrollmentGone: {
+    code: 401_002,
+    message: 'The enrollment was disabled, removed or given another credential meanwhile.',
+  },
   registrationGone: { code: 404_201, message: 'The registration was removed meanwhile.' },
   deviceIdTaken: { code: 409_201, message: 'The device id belongs to another registration.' },
   hubAway: { code: 503_201, message: 'The hub could not be reached in time.' },

@@ -94,7 +94,7 @@ function chosenHub(choice: Choice, enrollment: Enrollment, before: Registration 
   return stays ? before?.assignedHub : allocate({ ...choice, enrollment });
 }
 
-type Move = Pick<Plan & { readonly is: 'assign' }, 'substatus' | 'twin' | 'movesFrom'>;
+type Move = Pick<Plan & { readonly is: 'assign' }, 'substatus' | 'twin' | 'movesFrom' | 'isThere'>;
 
 interface Place {
   readonly hub: string;
@@ -109,7 +109,7 @@ function moveOf(
   if (from === undefined) return { substatus: 'initialAssignment', twin: enrollment.initialTwin, movesFrom: undefined };
   // Where it lives already, its twin is its own.
   if (from.hub === to.hub && from.deviceId === to.deviceId) {
-    return { substatus: 'initialAssignment', twin: undefined, movesFrom: undefined };
+    return { substatus: 'initialAssignment', twin: undefined, movesFrom: undefined, isThere: true };
   }
   // A hub that was unlinked keeps its device (dps-wire 8.2); nothing can be taken along from there.
   const isReachable = to.hubs.some((hub) => hub.hostName === from.hub);

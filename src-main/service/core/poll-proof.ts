@@ -5,7 +5,7 @@
 import { fromBase64, toBase64 } from '../../lib/base/bytes.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
 import { isSignedBy, type SasToken } from '../../lib/dps/sas.ts';
-import { thumbprintOf } from './attestation-form.ts';
+import { attestationId, thumbprintOf } from './attestation-form.ts';
 import { deviceToken, refused, type DeviceClaim, type Proven } from './claim.ts';
 import type { ServiceFault } from './faults.ts';
 import { isSignedByKeyId } from './key-proof.ts';
@@ -14,13 +14,14 @@ import { keyOf, type Operation, type Proof } from './records.ts';
 
 /** What is kept of a proof: of a lasting key its digest alone. */
 export function proofOf(attested: Proven): Proof {
+  const by = attestationId(attested.enrollment.attestation);
   switch (attested.is) {
     case 'x509':
-      return { kind: 'x509', thumbprint: attested.thumbprint };
+      return { kind: 'x509', attested: by, thumbprint: attested.thumbprint };
     case 'tpm':
-      return { kind: 'tpm', key: toBase64(attested.challenge.key) };
+      return { kind: 'tpm', attested: by, key: toBase64(attested.challenge.key) };
     case 'symmetricKey':
-      return { kind: 'symmetricKey', keyId: attested.keyId, signedId: attested.signedId };
+      return { kind: 'symmetricKey', attested: by, keyId: attested.keyId, signedId: attested.signedId };
   }
 }
 
@@ -71,6 +72,22 @@ async function isStillEnrolled(store: Store, operation: Operation): Promise<Resu
   if (!found.ok) return found;
   if (found.value === undefined) return refused('Unauthorized', 'enrollment-gone');
   return found.value.enabled ? ok() : refused('The enrollment is disabled', 'enrollment-disabled');
+}
+
+/**
+ * Whether the device would be believed as it was: a person may have disabled or removed the enrollment since, or replaced
+ * its key or certificate, or made a group anew under the same id. What else was changed in it is no matter. A device
+ * that has an enrollment of its own by now is no group's.
+ */
+export async function isStillBelieved(store: Store, operation: Operation): Promise<Result<boolean, ServiceFault>> {
+  const found = await enrollmentOf(store, operation);
+  if (!found.ok) return found;
+  const enrollment = found.value;
+  if (enrollment?.enabled !== true) return ok(false);
+  if (attestationId(enrollment.attestation) !== operation.proof.attested) return ok(false);
+  if (operation.groupId === undefined) return ok(true);
+  const own = await store.enrollment('individual', operation.registrationKey);
+  return own.ok ? ok(own.value === undefined) : own;
 }
 
 function enrollmentOf(store: Store, { groupId, registrationKey }: Operation) {

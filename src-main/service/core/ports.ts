@@ -57,6 +57,14 @@ export interface FinishedOperation {
   readonly outcome: RegistrationOutcome;
   readonly etag: string;
   readonly nowMs: number;
+  /** It failed, but its device may be in the hub: nobody else is given the place. */
+  readonly keepsPlace?: boolean;
+}
+
+export interface Postponed {
+  readonly dueMs: number;
+  /** Whether the device may be in its hub by now. */
+  readonly isWritten: boolean;
 }
 
 /** Old is what was done long ago, and what was done a while ago and is not among the newest so many. */
@@ -91,17 +99,19 @@ export interface Store {
 
   /**
    * Inserts the operations and shows their registrations as assigning. A plan takes its device at its hub; where
-   * another registration has it, the operation is kept as refused. Gives back what was kept.
+   * another registration has it, the operation is kept as refused. Gives back what was kept. Of one registration id
+   * the newest eight are kept, whatever became of them.
    */
   startOperations(operations: readonly NewOperation[]): Stored<readonly Operation[]>;
   operation(id: string): Stored<Operation | undefined>;
-  /** Due by `nowMs`, oldest first, and only the newest of each registration. */
+  /** Due by `nowMs`, oldest first, only the newest of each registration, without payload and issued chain. */
   pendingOperations(nowMs: number, limit: number): Stored<readonly Operation[]>;
   /** Not before `dueMs` again; counts the attempt. */
-  postponeOperation(id: string, dueMs: number): Stored<void>;
+  postponeOperation(id: string, postponed: Postponed): Stored<void>;
   /**
-   * Done once: an operation that is done already stays as it is. Older ones of the same registration end with it, in
-   * the same way: the device repeated its call.
+   * Done once: what comes for an operation that is done already is passed over. Older ones of the same registration
+   * end with it, in the same way, for the device repeated its call; and those that were assigned before tell the place
+   * and the credential that its hub knows now.
    */
   finishOperations(finished: readonly FinishedOperation[]): Stored<void>;
   /** Removes done operations that are old; at most `limit` at a time. */

@@ -106,7 +106,10 @@ export interface Registration {
 }
 
 /** How the device proved itself: a poll must prove the same. */
-export type Proof =
+export type Proof = {
+  /** What the enrollment attested by then, as a digest: whether it is still the same (`attestationId`). */
+  readonly attested: string;
+} & (
   | { readonly kind: 'tpm'; /** Base64: the challenge's key. */ readonly key: string }
   | { readonly kind: 'x509'; /** The leaf's SHA-256, lower-case hexadecimal. */ readonly thumbprint: string }
   | {
@@ -115,7 +118,8 @@ export type Proof =
       readonly keyId: string;
       /** A group's keys are derived for the id in this spelling. */
       readonly signedId: string;
-    };
+    }
+);
 
 export type HubAuthentication =
   | { readonly type: 'sas'; readonly primaryKey: string; readonly secondaryKey: string }
@@ -135,6 +139,8 @@ export type Plan =
       readonly twin: InitialTwin | undefined;
       /** Where the device lived, if it moves: its twin is taken along when migrating, and it is removed there. */
       readonly movesFrom: { readonly hub: string; readonly deviceId: string } | undefined;
+      /** The device lives there already: a failure takes nothing away. */
+      readonly isThere?: boolean;
     };
 
 export interface Operation {
@@ -147,17 +153,19 @@ export interface Operation {
   /** TPM: the blob with the hub's key, base64; only that TPM can open it. */
   readonly hubKeyBlob: string | undefined;
   readonly groupId: string | undefined;
-  /** JSON that the device sent along, for its allocation. */
+  /** JSON that the device sent along, for its allocation; gone once the operation is done. */
   readonly payload: unknown;
   /** Base64 of DER, leaf first: the certificate issued for the device's request. */
   readonly issuedChain: readonly string[] | undefined;
   readonly outcome: RegistrationOutcome | undefined;
   /** How often its hub could not be written. */
   readonly attempts: number;
+  /** One of these attempts put the device there, and failed at what came after. */
+  readonly isWritten: boolean;
   readonly createdMs: number;
 }
 
-export type NewOperation = Omit<Operation, 'state' | 'outcome' | 'plan' | 'attempts'> & {
+export type NewOperation = Omit<Operation, 'state' | 'outcome' | 'plan' | 'attempts' | 'isWritten'> & {
   readonly plan: Plan;
   /** In the spelling the device used first. */
   readonly registrationId: string;

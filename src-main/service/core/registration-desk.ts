@@ -210,7 +210,8 @@ async function start(
   ]);
   if (!started.ok) return started;
   const [kept] = started.value;
-  if (kept !== undefined) parts.onStarted(kept);
+  // The hub has been chosen: thousands may wait in hand, and what they sent along has up to 96 kB each.
+  if (kept !== undefined) parts.onStarted({ ...kept, payload: undefined, issuedChain: undefined });
   // Rule 21: the first answer is `assigning`, however fast the rest is.
   return ok({ is: 'started', operation: { isDone: false, json: assigningJson(id, registrationId) } });
 }

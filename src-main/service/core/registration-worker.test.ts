@@ -8,9 +8,9 @@ import type { Operation } from './records.ts';
 import { createRegistrationWorker } from './registration-worker.ts';
 
 const operation = (id: string, registrationKey = id): Operation => ({
-  ...{ id, registrationKey, state: 'assigning', proof: { kind: 'tpm', key: '' }, hubKeyBlob: undefined },
+  ...{ id, registrationKey, state: 'assigning', proof: { kind: 'tpm', attested: '', key: '' }, hubKeyBlob: undefined },
   ...{ plan: { is: 'refuse', errorCode: 1, errorMessage: 'no' }, groupId: undefined, payload: undefined },
-  ...{ issuedChain: undefined, outcome: undefined, attempts: 0, createdMs: 0 },
+  ...{ issuedChain: undefined, outcome: undefined, attempts: 0, isWritten: false, createdMs: 0 },
 });
 
 /** A store that counts the looks at it, and keeps no end before it is told to. */

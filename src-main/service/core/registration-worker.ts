@@ -20,7 +20,8 @@ export interface RegistrationWorker {
   stop(): Promise<void>;
 }
 
-// Hub writes at once; those of one hub share their calls. A plan is about a kilobyte.
+// Hub writes at once; those of one hub share their calls. A plan is about a kilobyte, and its
+// enrollment's initial twin, which an operator gave, at most 40.
 const maxAtOnce = 1_024;
 // A hub that hangs takes its share and no more.
 const maxAtOneHub = 128;
@@ -32,8 +33,9 @@ const lookAgainMs = 500;
 const lookSoonMs = 20;
 // Polls of a finished operation stop within minutes (rule 20).
 const keepDoneMs = 60 * 60_000;
-// A hall at full speed would leave a gigabyte within that hour: of some 700 bytes each, so many are 140 MB. They are six
-// minutes of 500 a second, and no poll of five minutes finds its operation gone.
+// A hall at full speed would leave a gigabyte within that hour: of some 700 bytes each, so many are 140 MB; an issued
+// chain adds some kilobytes. They are six minutes of 500 a second, and no poll of five minutes finds its operation gone
+// but a device's that has begun eight others since.
 const keepNewest = 200_000;
 const keepAtLeastMs = 5 * 60_000;
 const purgeEveryMs = 60_000;

@@ -6,6 +6,7 @@ import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { parseConnectionString } from '../../lib/dps/connection-string.ts';
 import type { HubDeviceView } from '../../lib/dps/control-client.ts';
 import { createSignedCaller, parsed, type SignedCaller } from '../../lib/dps/service-client.ts';
+import { withoutSystem } from '../../lib/dps/twin-limits.ts';
 import type { InitialTwin } from '../../lib/dps/wire.ts';
 import type { HubDevice, HubRegistry } from '../core/ports.ts';
 import type { LinkedHub } from '../core/records.ts';
@@ -165,11 +166,6 @@ async function readTwin(caller: SignedCaller, deviceId: string): Promise<Result<
   if (!twin.ok) return twin;
   const desired = withoutSystem(twin.value.properties?.desired ?? {});
   return ok({ tags: withoutSystem(twin.value.tags ?? {}), properties: { desired } });
-}
-
-/** `$version` and `$metadata` are the hub's own. */
-function withoutSystem(members: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(members).filter(([name]) => !name.startsWith('$')));
 }
 
 async function writeTwin(caller: SignedCaller, deviceId: string, twin: InitialTwin): Promise<Result<void>> {

@@ -65,9 +65,7 @@ function bytesOf(value: unknown): Uint8Array | undefined {
   return typeof value.$bytes === 'string' ? fromBase64(value.$bytes) : undefined;
 }
 
-export function operationFromRow(
-  row: OperationRow | (Omit<OperationRow, 'seq'> & { readonly seq: number }),
-): Operation {
+export function operationFromRow(row: Omit<OperationRow, 'seq'>): Operation {
   return {
     id: row.id,
     registrationKey: row.registration_key,
@@ -78,6 +76,7 @@ export function operationFromRow(
     groupId: row.group_id ?? undefined,
     outcome: row.outcome === null ? undefined : (JSON.parse(row.outcome) as Operation['outcome']),
     attempts: row.attempts,
+    isWritten: row.is_written === 1,
     payload: row.payload === null ? undefined : (JSON.parse(row.payload) as unknown),
     issuedChain: row.issued_chain === null ? undefined : (JSON.parse(row.issued_chain) as readonly string[]),
     createdMs: row.created_ms,

@@ -29,6 +29,8 @@ export interface OperationRow {
   group_id: string | null;
   outcome: string | null;
   attempts: number;
+  /** Its device may be in the hub: an attempt came so far. */
+  is_written: number;
   due_ms: number;
   created_ms: number;
   finished_ms: number | null;

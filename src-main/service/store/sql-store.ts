@@ -20,6 +20,7 @@ import { firstTables } from './migrations/0001-first-tables.ts';
 import { rememberUnlinkedHubs } from './migrations/0002-remember-unlinked-hubs.ts';
 import { moreProofs } from './migrations/0003-more-proofs.ts';
 import { devicePlaces } from './migrations/0004-device-places.ts';
+import { fewOfOneId } from './migrations/0005-few-of-one-id.ts';
 import { operationQueries, pendingOperations, purgeOperations } from './operations.ts';
 import { placesOver } from './places.ts';
 import { query } from './queries.ts';
@@ -27,7 +28,7 @@ import { createGroupReader, enrollmentFromRow, registrationFromRow } from './row
 import type { EnrollmentRow, Tables } from './schema.ts';
 
 export function openSqliteStore(database: Database, clock: Clock = systemClock): Result<Store> {
-  const migrated = migrate(database, [firstTables, rememberUnlinkedHubs, moreProofs, devicePlaces]);
+  const migrated = migrate(database, [firstTables, rememberUnlinkedHubs, moreProofs, devicePlaces, fewOfOneId]);
   if (!migrated.ok) return migrated;
   return ok(sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), database, clock));
 }
@@ -212,9 +213,9 @@ function operationsOver({ look, change, glance, join, db: root }: Access): Opera
     startOperations: (operations) => join((db) => operations.map((operation) => queries.start(db, operation))),
     operation: (id) => glance((db) => queries.byId(db, id)),
     pendingOperations: (nowMs, limit) => look((db) => pendingOperations(db, nowMs, limit)),
-    postponeOperation: (id, dueMs) =>
+    postponeOperation: (id, postponed) =>
       join((db) => {
-        queries.postpone(db, id, dueMs);
+        queries.postpone(db, id, postponed);
       }),
     finishOperations: (finished) =>
       join((db) => {
