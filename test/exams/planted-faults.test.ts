@@ -12,11 +12,13 @@ interface Exam {
   readonly attestation?: 'tpm';
   /** Of the first run: `pass`, or the code of its fault. */
   readonly gets: string | readonly string[];
-  /** Of a second run of the same unit, its fault not taken away. */
+  /** Of a second run of the same unit, its fault not taken away; where the first one passed, of that. */
   readonly then?: string;
 }
 
 const pulled = ['port-unplugged', 'link-lost'];
+// A port that is back within some seconds is the same run's again.
+const foundAgain = ['pass', ...pulled];
 const dumb = ['link-silent', 'link-garbled'];
 const exams: readonly Exam[] = [
   { fault: 'none', attestation: 'tpm', gets: 'pass' },
@@ -27,10 +29,10 @@ const exams: readonly Exam[] = [
   { fault: 'stuck-echo', gets: dumb },
   { fault: 'stuck-silent', gets: dumb },
   { fault: 'duplicate-ek', attestation: 'tpm', gets: 'identity-taken' },
-  { fault: 'cut-out=1500', gets: pulled, then: 'pass' },
-  { fault: 'cut-in=1500', gets: pulled, then: 'pass' },
-  { fault: 'cut-in=1500', attestation: 'tpm', gets: pulled, then: 'pass' },
-  { fault: 'port-moves=1500', gets: pulled, then: 'port-missing' },
+  { fault: 'cut-out=1500', gets: foundAgain, then: 'pass' },
+  { fault: 'cut-in=1500', gets: foundAgain, then: 'pass' },
+  { fault: 'cut-in=1500', attestation: 'tpm', gets: foundAgain, then: 'pass' },
+  { fault: 'port-moves=1500', gets: [...pulled, 'port-missing'], then: 'port-missing' },
   { fault: 'corrupt=20000', gets: 'pass' },
   { fault: 'duplicate=1', gets: 'pass' },
   { fault: 'delay=40', gets: 'pass' },
@@ -61,8 +63,9 @@ async function runExam(at: number): Promise<void> {
   const agent = await startAgentProgram(stateOf(at), ...words, '--fault', 'no-serial', ...faults);
   running.push(agent);
   const runs = [await bench.run(at + 1, serialOf(at))];
-  if (then === 'pass') await agent.logged('port-open', 2);
-  if (then !== undefined) runs.push(await bench.run(at + 1, serialOf(at)));
+  const isOver = then === undefined || runs[0]?.state === 'pass';
+  if (!isOver && then === 'pass') await agent.logged('port-open', 2);
+  if (!isOver) runs.push(await bench.run(at + 1, serialOf(at)));
   ended.set(at, runs);
   await agent.end('SIGTERM');
 }
@@ -101,7 +104,7 @@ describe('a unit with a fault on purpose', () => {
       expect(state).toBe(theUnits.includes(fault?.code ?? '') ? 'fail' : 'error');
       expect(fault?.hint).not.toBe('');
     }
-    expect(then === undefined ? undefined : outcomeOf(runs[1])).toBe(then);
+    expect(then === undefined ? undefined : outcomeOf(runs.at(-1))).toBe(then);
   });
 
   it('can have every fault that trainers are offered, but what is swapped outside of it', () => {

@@ -139,6 +139,7 @@ describe('a unit’s life', () => {
     passUnit(test.ops, batch, x509Pass('SN1'), 'SN1');
     test.nowMs += 9_000;
     expect(must(test.ops.lifeDue(10))).toEqual([]);
+    must(test.ops.outboxTake(1));
     must(test.ops.outboxSettle([{ entryId: 1, outcome: { at: 'sent' } }]));
     const [due] = must(test.ops.lifeDue(10));
     expect(due).toMatchObject({ state: 'enrolled', registrationId: 'sn1' });
