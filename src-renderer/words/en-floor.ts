@@ -4,7 +4,7 @@ export const enFloor = {
     title: 'Recovery',
     lead: 'Units whose run was cut: by a power cut, a pulled cable or a killed program. Nothing of them is lost.',
     none: 'No unit was interrupted.',
-    noneNext: 'When a run is cut, its unit appears here at the next start, with what is known of it.',
+    noneNext: 'When a run is cut in the middle of a write, its unit appears here with what is known of it.',
     list: 'Interrupted units',
     states: { waiting: 'Waits for you', asking: 'Being asked', finished: 'Finished', named: 'Set aside' },
     stateNext: {
@@ -18,7 +18,7 @@ export const enFloor = {
     was: (slot: number) => `was in slot ${slot}`,
     cutAt: (time: string) => `cut ${time}`,
     open: 'Begun and not answered for',
-    openNone: 'Nothing had been written to the unit.',
+    openNone: 'No write to the unit is open: whatever was begun was answered for.',
     steps: {
       'generate-key': 'key made',
       'write-certificates': 'certificates written',

@@ -26,7 +26,10 @@ export function freshIdentity(random: Random): ServiceIdentity {
  */
 export function challengeSecret(identity: ServiceIdentity): Uint8Array {
   const owner = identity.policies.find((policy) => policy.name === ownerPolicyName);
-  return hmacSha256(fromBase64(owner?.primaryKey ?? '') ?? new Uint8Array(), utf8('benchline: challenges of TPMs'));
+  const key = fromBase64(owner?.primaryKey ?? '');
+  // Of an empty key anybody could make the challenges.
+  if (key === undefined || key.length === 0) throw new Error(`the policy ${ownerPolicyName} has no key`);
+  return hmacSha256(key, utf8('benchline: challenges of TPMs'));
 }
 
 export interface AccessRequest {

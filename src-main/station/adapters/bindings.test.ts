@@ -54,8 +54,10 @@ describe('the bindings of the slots', () => {
     expect([2, 3, 5].map((slot) => bindings.of(slot).address)).toEqual([undefined, 'usb:1-3:1.0', 'usb:1-1:1.0']);
   });
 
-  it('show four slots on a new bench, else those in use or as many as were chosen, never fewer than are in use', async () => {
+  it('show four slots unless told otherwise, or as many as were chosen, never fewer than are in use', async () => {
     expect(bindingsOf().bindings.count()).toBe(4);
+    expect(bindingsOf({ kept: { slots: { 1: { address: 'serial:p' } } } }).bindings.count()).toBe(4);
+    expect(bindingsOf({ given: [{ slot: 1, address: 'serial:p' }] }).bindings.count()).toBe(1);
     expect(bindingsOf({ virtualSlots: 2 }).bindings.count()).toBe(2);
     expect(bindingsOf({ givenCount: 9 }).bindings.count()).toBe(9);
     const { bindings, events } = bindingsOf({ kept: { slots: { 6: { address: 'serial:p' } }, count: 8 } });

@@ -52,7 +52,7 @@ export interface Bindings {
 }
 
 export const maxSlots = 16;
-/** A bench nobody has bound yet shows this many slots to begin with: one row. */
+/** A bench of real slots shows this many to begin with: one row. */
 const firstSlots = 4;
 
 export function createBindings(parts: BindingParts): Bindings {
@@ -67,6 +67,8 @@ export function createBindings(parts: BindingParts): Bindings {
   const inUse = (): number =>
     Math.max(virtualSlots, ...[...bound].flatMap(([slot, { address }]) => (address === undefined ? [] : [slot])));
   let chosen = parts.givenCount ?? parts.kept.count;
+  // Where the command line names the slots, no other is meant.
+  const unasked = virtualSlots > 0 || parts.given.length > 0 ? 0 : firstSlots;
   const of = (slot: number): KeptSlot => bound.get(slot) ?? {};
   const save = async (slot: number, kept: KeptSlot, event: SlotEvent): Promise<Result<void>> => {
     const saved = await store.saveSlots({ slot: { number: slot, kept } }, event);
@@ -77,7 +79,7 @@ export function createBindings(parts: BindingParts): Bindings {
     [...bound].find(([slot, kept]) => kept.address === address && !isVirtual(slot))?.[0];
   return Object.freeze({
     ...{ of, isVirtual, slotAt },
-    count: () => Math.max(1, inUse(), chosen ?? (inUse() === 0 ? firstSlots : 0)),
+    count: () => Math.max(1, inUse(), chosen ?? unasked),
     bind: async (slot, address, by, adapter) => {
       if (isVirtual(slot)) return failed(adapterFault('slot-virtual', { slot }));
       if (parseSlotAddress(address) === undefined) return failed(adapterFault('address-malformed', { address }));
