@@ -6,6 +6,7 @@ import { systemClock, systemRandom } from '../lib/base/host.ts';
 import { silentLog } from '../lib/base/log.ts';
 import { must } from '../lib/base/result.ts';
 import { openDatabase } from '../lib/sqlite/database.ts';
+import { claimFile } from '../lib/sqlite/file-claim.ts';
 import { freshIdentity } from './core/access.ts';
 import { parseServiceOptions } from './options.ts';
 import { startService } from './service.ts';
@@ -35,6 +36,16 @@ describe('a service without a place for its records', () => {
     const options = must(parseServiceOptions(['--data', file, '--ready-file', join(folder, 'ready.json')]));
     const started = await startService(options, { clock: systemClock, random: systemRandom, log: silentLog });
     expect(started).toMatchObject({ ok: false, fault: { code: 'store-failed', detail: { cause: 'EEXIST' } } });
+  });
+
+  it('does not start beside another one on its folder', async () => {
+    const claim = must(await claimFile(join(folder, 'lock.db'), { clock: systemClock, limitMs: 0 }));
+    const options = must(parseServiceOptions(['--data', folder, '--ready-file', join(folder, 'ready.json')]));
+    let nowMs = 0;
+    const hasty = { ...systemClock, monotonicMs: () => (nowMs += 10_000) };
+    const started = await startService(options, { clock: hasty, random: systemRandom, log: silentLog });
+    expect(started).toMatchObject({ ok: false, fault: { code: 'data-folder-in-use' } });
+    claim.release();
   });
 
   it('tells of a full disk', async () => {

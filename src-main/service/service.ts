@@ -4,12 +4,14 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { createAttemptLimits } from '../lib/base/attempt-limits.ts';
 import type { Clock } from '../lib/base/clock.ts';
+import { faultMaker } from '../lib/base/fault.ts';
 import type { Log } from '../lib/base/log.ts';
 import type { Random } from '../lib/base/random.ts';
 import { failed, ok, type Result } from '../lib/base/result.ts';
 import { formatConnectionString } from '../lib/dps/connection-string.ts';
 import { systemCodeOf } from '../lib/files/durable-file.ts';
 import { openDatabase } from '../lib/sqlite/database.ts';
+import { claimFile } from '../lib/sqlite/file-claim.ts';
 import { loadOrCreateTlsAuthority, type TlsAuthority } from '../lib/x509/tls-authority.ts';
 import { challengeSecret, checkAccess, freshIdentity } from './core/access.ts';
 import { withAttemptLimits } from './core/attempt-limits.ts';
@@ -57,12 +59,46 @@ export interface ServiceReady {
 export interface RunningService {
   readonly ready: ServiceReady;
   /** Takes no more calls, ends what is under way at the hubs, closes the file. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
+const startFault = faultMaker({
+  'data-folder-in-use': {
+    say: 'Another service already works on the folder {folder}.',
+    hint: 'Stop it, or start with another --data folder.',
+  },
+});
+
+// One that was told to stop still finishes what it has in hand at its hubs: a few seconds. Longer is another at work.
+const claimPatienceMs = 5_000;
+
+/** One program works off a folder's registrations: two would each write the hubs. */
 export async function startService(options: ServiceOptions, parts: ServiceParts): Promise<Result<RunningService>> {
-  const folder = await makeDataFolder(options.dataFolder);
+  const { dataFolder } = options;
+  const folder = await makeDataFolder(dataFolder);
   if (!folder.ok) return folder;
+  const claim = await claimFile(join(dataFolder, 'lock.db'), { clock: parts.clock, limitMs: claimPatienceMs });
+  if (!claim.ok) {
+    return claim.fault.code === 'database-busy'
+      ? failed(startFault('data-folder-in-use', { folder: dataFolder }))
+      : claim;
+  }
+  const opened = await openRecords(options, parts);
+  if (!opened.ok) {
+    claim.value.release();
+    return opened;
+  }
+  const { ready, close } = opened.value;
+  return ok({
+    ready,
+    async close() {
+      await close();
+      claim.value.release();
+    },
+  });
+}
+
+async function openRecords(options: ServiceOptions, parts: ServiceParts): Promise<Result<RunningService>> {
   const authority = await loadOrCreateTlsAuthority(options.tlsFolder, parts);
   if (!authority.ok) return authority;
   const database = openDatabase({ file: join(options.dataFolder, 'service.sqlite') });
