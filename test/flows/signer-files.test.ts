@@ -9,6 +9,7 @@ import { silentLog } from '../../src-main/lib/base/log.ts';
 import { type Result, must } from '../../src-main/lib/base/result.ts';
 import { type Desk, createDesk } from '../../src-main/station/desk/handlers.ts';
 import type { DeskParts } from '../../src-main/station/desk/handlers.ts';
+import { createDeviceProfiles } from '../../src-main/station/drivers/device-profiles.ts';
 import { readSignerFile } from '../../src-main/station/signers/signer-file.ts';
 import { type OpenSsl, makeHierarchy, openSsl } from '../exams/openssl.ts';
 import { type BenchLab, labTerms, openBenchLab } from './support/bench-lab.ts';
@@ -42,7 +43,8 @@ function deskOf({ bench, signers, operations }: BenchLab): Desk {
     openBatch: async (order: Parameters<typeof operations.openBatch>[0]) => operations.openBatch(order),
   };
   const station = { view: () => ({ operator: 'Supervisor' }), refresh: async () => undefined };
-  return createDesk({ bench, signers, store, station, log: silentLog } as unknown as DeskParts);
+  const profiles = createDeviceProfiles();
+  return createDesk({ bench, signers, store, station, profiles, log: silentLog } as unknown as DeskParts);
 }
 
 const open = (file: Uint8Array, passphrase: string) =>
