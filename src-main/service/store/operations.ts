@@ -255,7 +255,8 @@ export async function pendingOperations(
       sql<boolean>`NOT EXISTS (SELECT 1 FROM operations AS newer WHERE newer.state = 'assigning'
         AND newer.registration_key = o.registration_key AND newer.seq > o.seq)`,
     )
-    .orderBy('seq')
+    // The sign keeps SQLite from walking all that is kept in this order: the index holds what is under way alone.
+    .orderBy(sql`+o.seq`)
     .limit(limit)
     .execute();
   return rows.map((row) => operationFromRow({ ...row, payload: null, issued_chain: null }));
