@@ -83,6 +83,8 @@ const vitest = (name, projects) => async () => {
       'run',
       ...projects.map((project) => `--project=${project}`),
       '--passWithNoTests',
+      // By itself it keeps one of two cores free; most of these tests wait for a device, a program or a disk.
+      '--maxWorkers=2',
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${file}`,
