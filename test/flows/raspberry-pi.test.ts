@@ -111,9 +111,20 @@ async function insertTpm(): Promise<void> {
   const state = ['socket', '--tpm2', '--tpmstate', `dir=${at('tpm')}`, '--flags', 'not-need-init,startup-clear'];
   children.push(spawn('swtpm', [...state, '--server', `type=unixio,path=${at('tpm.sock')}`], { stdio: 'ignore' }));
   await isThere(at('tpm.sock'));
+}
+
+/** The device node. A resource manager drops the answer for a process that is gone: a terminal would keep it for the next one. */
+async function openNode(): Promise<() => Promise<void>> {
   const ends = [`PTY,link=${at('tpmrm0')},raw,echo=0`, `UNIX-CONNECT:${at('tpm.sock')}`];
-  children.push(spawn('socat', ends, { stdio: 'ignore' }));
+  const socat = spawn('socat', ends, { stdio: 'ignore' });
+  children.push(socat);
   await isThere(at('tpmrm0'));
+  return async () => {
+    const ended = once(socat, 'exit');
+    socat.kill('SIGTERM');
+    await ended;
+    await rm(at('tpmrm0'), { force: true });
+  };
 }
 
 const slotOne = async (): Promise<SlotView> => must(await station.call('bench.get', {})).slots[0]!;
@@ -159,6 +170,7 @@ describe('a board that runs the command of the unit file', () => {
 
   it('passes once its TPM is there, also after it was killed in the middle', async () => {
     await insertTpm();
+    const closeNode = await openNode();
     const runId = await scan();
     await eventually(async () => {
       const { run } = await slotOne();
@@ -166,6 +178,8 @@ describe('a board that runs the command of the unit file', () => {
       return phase === 'prove' || run?.state !== 'working' ? true : undefined;
     }, printed);
     await board.kill();
+    await closeNode();
+    await openNode();
     // As `Restart=always` does.
     board = powerOn();
     const killed = await verdict(runId);
