@@ -64,6 +64,9 @@ test('a second scan during a run is refused, and the run goes on to PASS', async
     // The focus is on the rail: a scanner does not look where it is.
     await scan(page, first);
     await expect(station.face(1)).toHaveText('WORKING');
+    // Read twice in a row the label would be one read.
+    await scan(page, 'not-a-serial');
+    await expect(page.getByRole('alert').first()).toContainText('is not a serial number of batch');
     await scan(page, first);
     await expect(page.getByRole('alert')).toContainText(`Unit ${first} is already in work in slot 1.`);
     await take(station, 1);
