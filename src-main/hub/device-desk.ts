@@ -76,7 +76,9 @@ export function createDeviceDesk(parts: DeskParts): Readonly<DeviceDesk> {
       }
       const device = registry.get(deviceId);
       const judged = access.admit(deviceId, device.ok ? device.value : undefined, credentials);
-      attempt.end(judged.is === 'admitted' ? 'right' : 'wrong');
+      // A store that fails says nothing of what was shown.
+      const isJudged = device.ok || device.fault.code !== 'ServiceUnavailable';
+      attempt.end(judged.is === 'admitted' ? 'right' : isJudged ? 'wrong' : 'neither');
       if (judged.is === 'admitted') refusals.right(who);
       else refusals.refused(who, judged.why);
       return judged;

@@ -34,7 +34,7 @@ function deskOf(slots: readonly SlotView[] = [view(1), view(2)], kept?: ScanRule
         return ok();
       },
     },
-    station: { view: () => ({ operator: 'Ada' }), refresh: async () => undefined },
+    station: { view: () => ({ operator: 'Ada', slots: 2 }), refresh: async () => undefined },
     start: async (serialNumber: string, slot: number | undefined) => {
       did.push(`start ${serialNumber} in ${slot ?? 'any'}`);
       return serialNumber === 'SN-wrong' ? failed(benchFault('slot-none-ready')) : ok(view(slot ?? 1, 'working'));
@@ -65,8 +65,9 @@ describe('what a scan does', () => {
     expect(did).toEqual(['start SN-wrong in 2', 'start SN-9 in 2']);
   });
 
-  it('refuses a slot that this bench does not have', async () => {
-    expect(await deskOf().take('SLOT-3')).toBe('scan-slot-unknown');
+  it('refuses a slot that this bench does not show', async () => {
+    const { take } = deskOf(Array.from({ length: 16 }, (_, at) => view(at + 1)));
+    expect(await take('SLOT-3')).toBe('scan-slot-unknown');
   });
 
   it('does nothing at a double read', async () => {

@@ -81,8 +81,9 @@ export function createScanDesk(parts: ScanDeskParts): ScanDesk {
   } satisfies ScanDesk);
 }
 
-function slotKnown({ bench }: ScanDeskParts, slot: number): Result<ScanTaken> {
-  const isKnown = bench.slots().some((view) => view.slot === slot);
+/** The bench has sixteen slots, and shows as many as are used. */
+function slotKnown({ station }: ScanDeskParts, slot: number): Result<ScanTaken> {
+  const isKnown = slot <= station.view().slots;
   return isKnown ? ok({ kind: 'slot', slot }) : failed(scanFault('scan-slot-unknown', { scanned: `Slot ${slot}` }));
 }
 
