@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { factsOf } from '../../../test/exams/certificate-facts.ts';
 import { systemClock, systemRandom } from '../base/host.ts';
 import { must } from '../base/result.ts';
 import { createAuthority, createServerCertificate } from './authority.ts';
@@ -8,14 +9,7 @@ import { checkCsr, createCsr } from './csr.ts';
 import { membersOf, readSequence } from './der.ts';
 import { issueDeviceCertificate } from './device-certificate.ts';
 import { generateKey } from './keys.ts';
-import {
-  AuthorityKeyIdentifierExtension,
-  BasicConstraintsExtension,
-  ExtendedKeyUsageExtension,
-  KeyUsagesExtension,
-  SubjectKeyIdentifierExtension,
-  X509Certificate,
-} from './peculiar.ts';
+import { X509Certificate } from './peculiar.ts';
 
 const parts = { clock: systemClock, random: systemRandom };
 const authority = must(
@@ -31,25 +25,6 @@ async function leaf(name: string): Promise<Uint8Array> {
 }
 
 const fieldsOf = (certificate: Uint8Array) => ordinaryFields(membersOf(readSequence(certificate)?.[0]));
-
-/** By the general parser. */
-function factsOf(certificate: Uint8Array) {
-  const general = new X509Certificate(Uint8Array.from(certificate));
-  const constraints = general.getExtension(BasicConstraintsExtension);
-  return {
-    commonNames: general.subjectName.getField('CN'),
-    serialNumber: general.serialNumber.toLowerCase(),
-    notBeforeMs: general.notBefore.getTime(),
-    notAfterMs: general.notAfter.getTime(),
-    isAuthority: constraints?.ca ?? false,
-    pathLength: constraints?.pathLength,
-    keyUsage: general.getExtension(KeyUsagesExtension)?.usages,
-    extendedKeyUsage: general.getExtension(ExtendedKeyUsageExtension)?.usages.map(String),
-    subjectKeyId: general.getExtension(SubjectKeyIdentifierExtension)?.keyId.toLowerCase(),
-    authorityKeyId: general.getExtension(AuthorityKeyIdentifierExtension)?.keyId?.toLowerCase(),
-    criticalExtensions: general.extensions.filter((one) => one.critical).map((one) => one.type),
-  };
-}
 
 it('reads what the general parser reads', async () => {
   for (const certificate of [authority.certificate, await leaf('press-17'), await leaf('Pump_9:a.b')]) {
