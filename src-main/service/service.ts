@@ -213,6 +213,7 @@ interface FrontParts {
 function frontOf(options: ServiceOptions, parts: ServiceParts & ErrorParts, own: FrontParts): HttpFront {
   const { store, hubs, identity, registrations, groupKeys, signers } = own;
   const changed = forgettingGroupKeys(store, groupKeys);
+  const access = { policies: identity.policies, limits: createAttemptLimits(parts.clock), clock: parts.clock };
   return createHttpFront({
     ...parts,
     retryAfterS: options.retryAfterS,
@@ -225,17 +226,14 @@ function frontOf(options: ServiceOptions, parts: ServiceParts & ErrorParts, own:
     authorities: createCaDesk({ ...parts, store }),
     signers: createSignerDesk({ store, vault: signers, clock: parts.clock }),
     allowed: (request, right) =>
-      checkAccess(
-        identity.policies,
-        {
-          authorization: request.header('authorization'),
-          right,
-          // The name it was called by counts too: a load balancer's, or one in a hosts file. The key is what proves.
-          hosts: [options.hostName, options.listen, request.header('host') ?? options.hostName],
-          path: request.path,
-        },
-        parts.clock,
-      ),
+      checkAccess(access, {
+        authorization: request.header('authorization'),
+        right,
+        // The name it was called by counts too: a load balancer's, or one in a hosts file. The key is what proves.
+        hosts: [options.hostName, options.listen, request.header('host') ?? options.hostName],
+        path: request.path,
+        source: request.peer.remoteAddress,
+      }),
   });
 }
 

@@ -65,7 +65,8 @@ describe('a service without room on its disk', () => {
     const attestation = { type: 'symmetricKey' };
     const filling = ['a', 'b', 'c', 'd'].map((name) => [name, 'x'.repeat(4_000)] as const);
     const initialTwin = { properties: { desired: Object.fromEntries(filling) } };
-    let refused: { readonly code: string; readonly say: string; readonly detail?: object } | undefined;
+    let refused:
+      { readonly code: string; readonly say: string; readonly detail?: { readonly trackingId?: unknown } } | undefined;
     for (let at = 0; at < 200 && refused === undefined; at += 1) {
       const path = `/enrollments/unit-${at}?api-version=2021-10-01`;
       const put = await caller.call({ method: 'PUT', path, json: { attestation, initialTwin } });
@@ -78,6 +79,7 @@ describe('a service without room on its disk', () => {
     const told = JSON.parse(line) as Record<string, unknown>;
     expect(told).toMatchObject({ level: 'error', program: 'service', errorCode: 503_001 });
     expect(told['trackingId']).toMatch(/^[0-9a-f-]{36}$/);
+    expect(told['trackingId']).toBe(refused?.detail?.trackingId);
     expect(told['reason']).toContain('The service cannot keep its records: ');
     // what was there before is served on
     expect(child.exitCode).toBeNull();

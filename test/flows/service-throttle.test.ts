@@ -20,10 +20,9 @@ interface Reply {
 /** From an address of its own of the bed's block, over one connection. */
 function caller(localAddress: string) {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const register = (id: string, authorization: string): Promise<Reply> =>
+  const ask = (method: string, path: string, authorization: string): Promise<Reply> =>
     new Promise((resolve, reject) => {
-      const path = `/${bed.ready.idScope}/registrations/${id}/register?api-version=2019-03-31`;
-      const options = { host: bed.address, port: 8443, ca: bed.caPem, method: 'PUT', path, localAddress, agent };
+      const options = { host: bed.address, port: 8443, ca: bed.caPem, method, path, localAddress, agent };
       const request = httpsRequest({ ...options, headers: { authorization } }, (response) => {
         const pieces: Buffer[] = [];
         response.on('data', (piece: Buffer) => pieces.push(piece));
@@ -35,7 +34,12 @@ function caller(localAddress: string) {
       request.on('error', reject);
       request.end();
     });
-  return { register, close: () => agent.destroy() };
+  return {
+    register: (id: string, authorization: string) =>
+      ask('PUT', `/${bed.ready.idScope}/registrations/${id}/register?api-version=2019-03-31`, authorization),
+    counts: (authorization: string) => ask('GET', '/benchline/v1/counts', authorization),
+    close: () => agent.destroy(),
+  };
 }
 
 async function token(id: string, key: Uint8Array): Promise<string> {
@@ -63,6 +67,25 @@ it('answers 429 with a time to wait after thirty wrong ones, to nobody else at t
     expect(Number(last?.retryAfter)).toBeGreaterThanOrEqual(1);
     expect((await here.register('beside', await token('beside', key))).status).toBe(202);
     expect((await elsewhere.register('flooded', await token('flooded', key))).status).toBe(202);
+  } finally {
+    here.close();
+    elsewhere.close();
+  }
+});
+
+it('makes a source wait whose policy key is wrong, while the owner goes on elsewhere', async () => {
+  const resource = bed.ready.deviceHost;
+  const keyName = 'provisioningserviceowner';
+  const wrong = must(await createSasToken({ resource, expiresAtS: inOneHour(), keyName }, keySigner(Buffer.alloc(32))));
+  const right = await bed.owner();
+  const block = bed.address.replace(/\.\d+$/, '');
+  const [here, elsewhere] = [caller(`${block}.79`), caller(`${block}.80`)];
+  try {
+    const statuses: number[] = [];
+    for (let at = 0; statuses.at(-1) !== 429 && at < 300; at += 1) statuses.push((await here.counts(wrong)).status);
+    expect(statuses.filter((status) => status === 401).length).toBeGreaterThanOrEqual(30);
+    expect(await here.counts(right)).toMatchObject({ status: 429, json: { errorCode: 429_001 } });
+    expect((await elsewhere.counts(right)).status).toBe(200);
   } finally {
     here.close();
     elsewhere.close();

@@ -1,9 +1,17 @@
 /** Who may use the service API: shared access policies and their signatures (dps-wire 7.1). */
+import type { AttemptLimits } from '../../lib/base/attempt-limits.ts';
 import { fromBase64, toBase64, utf8 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import type { Random } from '../../lib/base/random.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
-import { hmacSha256, parseSasToken, resourceCovers, sasSkewS, verifySasToken } from '../../lib/dps/sas.ts';
+import {
+  hmacSha256,
+  parseSasToken,
+  resourceCovers,
+  sasSkewS,
+  verifySasToken,
+  type SasToken,
+} from '../../lib/dps/sas.ts';
 import { serviceFault, type ServiceFault } from './faults.ts';
 import { accessRights, type AccessPolicy, type AccessRight, type ServiceIdentity } from './records.ts';
 
@@ -41,20 +49,41 @@ export interface AccessRequest {
   readonly path: string;
 }
 
+export interface AccessParts {
+  readonly policies: readonly AccessPolicy[];
+  readonly limits: AttemptLimits;
+  readonly clock: Clock;
+}
+
+/** Wrong keys cost their source time: a policy's key opens every enrollment. Who has a right one is not held up by them. */
 export function checkAccess(
-  policies: readonly AccessPolicy[],
-  request: AccessRequest,
-  clock: Clock,
+  { policies, limits, clock }: AccessParts,
+  request: AccessRequest & { /** The remote address. */ readonly source: string },
 ): Result<void, ServiceFault> {
-  const refused = failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
   const token = parseSasToken(request.authorization ?? '');
   if (!token.ok) return refused;
-  const policy = policies.find((one) => one.name === token.value.keyName);
+  const attempt = limits.begin({ source: request.source, id: token.value.keyName });
+  if (attempt.is === 'throttled') return failed(serviceFault('throttled', { retryAfterS: attempt.retryAfterS }));
+  const access = judged(policies, { ...request, token: token.value }, clock);
+  // A policy without the right has shown its key all the same.
+  attempt.end(!access.ok && access.fault.code === 'unauthorized' ? 'wrong' : 'right');
+  return access;
+}
+
+const refused = failed(serviceFault('unauthorized', { reason: 'Unauthorized' }));
+
+function judged(
+  policies: readonly AccessPolicy[],
+  request: AccessRequest & { readonly token: SasToken },
+  clock: Clock,
+): Result<void, ServiceFault> {
+  const { token } = request;
+  const policy = policies.find((one) => one.name === token.keyName);
   // An unknown name takes as long as a wrong key.
   const keys = policy === undefined ? [new Uint8Array(32)] : keysOf(policy);
   const nowS = Math.floor(clock.nowMs() / 1_000);
-  const verified = verifySasToken(token.value, { keys, nowS, skewS: sasSkewS });
-  if (policy === undefined || !verified.ok || !resourceCovers(token.value.resource, request)) return refused;
+  const verified = verifySasToken(token, { keys, nowS, skewS: sasSkewS });
+  if (policy === undefined || !verified.ok || !resourceCovers(token.resource, request)) return refused;
   return policy.rights.includes(request.right) ? ok() : failed(serviceFault('not-allowed', { right: request.right }));
 }
 
