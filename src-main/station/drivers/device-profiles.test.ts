@@ -17,5 +17,7 @@ describe('device profiles', () => {
     expect(profiles.check({ deviceProfile: 'bench-link', attestation: 'mixed' })).toEqual(ok());
     const unknown = profiles.check({ deviceProfile: 'toaster', attestation: 'tpm' });
     expect(unknown).toMatchObject({ ok: false, fault: { code: 'profile-unknown' } });
+    const unfit = profiles.check({ deviceProfile: 'tpm-tunnel', attestation: 'x509' });
+    expect(unfit).toMatchObject({ ok: false, fault: { code: 'profile-unfit' } });
   });
 });

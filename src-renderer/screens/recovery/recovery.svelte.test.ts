@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { screenLab } from '../../../test/renderer/screen-lab.ts';
 import { RecoveryScreen } from './recovery.svelte.ts';
+import { words } from '../../words/words.ts';
 
 async function screenOf() {
   const lab = await screenLab('slots=4&scene=ready');
@@ -42,7 +43,7 @@ describe('interrupted units', () => {
     screen.name(unit(0).unitId);
     screen.reason = ' x ';
     await screen.setAside(unit(0).unitId);
-    expect(screen.reasonWrong).toBeDefined();
+    expect(screen.reasonWrong).toBe(words.recovery.reasonWrong);
     screen.reason = 'The board is burnt';
     await screen.setAside(unit(0).unitId);
     expect(of('recovery.name')).toEqual([{ unitId: 'u1', reason: 'The board is burnt' }]);

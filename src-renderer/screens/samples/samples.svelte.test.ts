@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { screenLab } from '../../../test/renderer/screen-lab.ts';
 import { SamplesScreen } from './samples.svelte.ts';
+import { words } from '../../words/words.ts';
 
 async function screenOf(query: string) {
   const lab = await screenLab(query);
@@ -27,7 +28,7 @@ describe('golden samples', () => {
   it('are added with name, serial number and what they must do', async () => {
     const { screen, of } = await screenOf('scene=golden');
     await screen.add();
-    expect(screen.wrong.name).toBeDefined();
+    expect(screen.wrong.name).toBe(words.samples.nameWrong);
     screen.name = 'G-BAD-2';
     screen.serialNumber = ' GOLD-0003 ';
     screen.expect = 'fail';

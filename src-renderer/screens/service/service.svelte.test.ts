@@ -7,6 +7,7 @@ import { createFixtureStation } from '../../../test/renderer/fixture-station.ts'
 import { sceneFrom } from '../../../test/renderer/scenes.ts';
 import { EnrollDraft } from './enroll-draft.svelte.ts';
 import { ServiceScreen } from './service.svelte.ts';
+import { words } from '../../words/words.ts';
 
 function screenOf() {
   const clock = manualClock();
@@ -78,7 +79,7 @@ describe('enrolling by hand', () => {
     draft.kind = 'x509-group';
     await draft.take(file('ca.pem', '-----BEGIN CERTIFICATE-----'));
     await draft.submit();
-    expect(draft.keyWrong).toBeDefined();
+    expect(draft.keyWrong).toBe(words.service.keyWrong);
     expect(sent).toEqual([]);
   });
 
@@ -97,7 +98,7 @@ describe('enrolling by hand', () => {
     const { draft, sent } = screenOf();
     draft.endorsementKey = 'not base64!';
     await draft.submit();
-    expect(draft.ekWrong).toBeDefined();
+    expect(draft.ekWrong).toBe(words.service.ekWrong);
     expect(sent).toEqual([]);
   });
 });
