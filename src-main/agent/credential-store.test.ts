@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { utf8 } from '../lib/base/bytes.ts';
+import { toBase64, utf8 } from '../lib/base/bytes.ts';
 import { manualClock } from '../lib/base/clock.ts';
 import { systemRandom } from '../lib/base/host.ts';
 import { failed, must, ok } from '../lib/base/result.ts';
@@ -20,6 +20,8 @@ const certificate = async (commonName: string) => {
   const plan = { commonName, algorithm: 'p256', validityDays: 1, pathLength: 0 } as const;
   return must(await createAuthority(plan, { clock: manualClock(), random: systemRandom }));
 };
+
+const keyOf = ({ privateKey }: { readonly privateKey: Uint8Array }) => ({ privateKey });
 
 let path: string;
 let folder: StateFolder;
@@ -44,7 +46,12 @@ function cutAfter(writes: number, files = new Map<string, Uint8Array>()): StateF
       files.set(name, bytes);
       return Promise.resolve(ok());
     },
-    remove: () => Promise.resolve(power),
+    remove(name) {
+      left -= 1;
+      if (left < 0) return Promise.resolve(power);
+      files.delete(name);
+      return Promise.resolve(ok());
+    },
   };
 }
 
@@ -133,6 +140,34 @@ describe('the credential store', () => {
     must(await store.keepCertificates([first!.certificate]));
     must(await store.keepCertificates([second!.certificate]));
     expect(must(await store.credential())?.privateKey).toEqual(second!.privateKey);
+  });
+
+  it('[LINK-7.2] drops every key and certificate that is not in use, wherever the power was cut before', async () => {
+    const [old, made] = await Promise.all(['a', 'b'].map(certificate));
+    for (let writes = 0; writes <= 2; writes += 1) {
+      const files = new Map<string, Uint8Array>();
+      const store = createCredentialStore(cutAfter(99, files));
+      must(await store.keepKey({ requestId: '1', privateKey: old!.privateKey }));
+      must(await store.keepCertificates([old!.certificate]));
+      must(await store.keepKey({ requestId: '2', privateKey: made!.privateKey }));
+      must(await store.keepCertificates([made!.certificate]));
+      // Made, and never given a certificate.
+      must(await store.keepKey({ requestId: '3', privateKey: old!.privateKey }));
+      const cut = await createCredentialStore(cutAfter(writes, files)).retire();
+      expect(cut.ok).toBe(writes === 2);
+      must(await createCredentialStore(cutAfter(99, files)).retire());
+      expect(must(await store.credential())).toEqual({ chain: [made!.certificate], ...keyOf(made!) });
+      const flash = [...files.values()].map((bytes) => Buffer.from(bytes).toString('latin1')).join('\n');
+      expect(flash).toContain(toBase64(made!.privateKey));
+      expect(flash).not.toContain(toBase64(old!.privateKey));
+    }
+  });
+
+  it('[LINK-7.3] is locked for ever, and was not before', async () => {
+    const store = createCredentialStore(folder);
+    expect(must(await store.isLocked())).toBe(false);
+    must(await store.lock());
+    expect(must(await createCredentialStore(must(await openStateFolder(path))).isLocked())).toBe(true);
   });
 
   it('says that its key is damaged rather than using it', async () => {

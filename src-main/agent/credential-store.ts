@@ -1,6 +1,6 @@
 /** What the unit holds of itself: the key it made, the certificates written to it, its settings, whether it booted. */
 import { z } from 'zod';
-import { fromBase64, fromUtf8, toBase64, utf8 } from '../lib/base/bytes.ts';
+import { equalBytes, fromBase64, fromUtf8, toBase64, utf8 } from '../lib/base/bytes.ts';
 import { failed, ok } from '../lib/base/result.ts';
 import type { Result } from '../lib/base/result.ts';
 import type { DeviceSettings } from '../lib/link/index.ts';
@@ -33,9 +33,15 @@ export interface CredentialStore {
   keepCertificates(chain: CertificateChain): Promise<Result<void>>;
   settings(): Promise<Result<DeviceSettings | undefined>>;
   keepSettings(settings: DeviceSettings): Promise<Result<void>>;
+  /** Drops every key and certificate that is not in use [LINK-7.2]. */
+  retire(): Promise<Result<void>>;
+  isLocked(): Promise<Result<boolean>>;
+  /** For ever; the rest of the unit asks `isLocked` before it takes anything. */
+  lock(): Promise<Result<void>>;
 }
 
 const keyFile = 'key.json';
+const lockFile = 'locked';
 const bytesText = z.string().transform((text, context) => {
   const bytes = fromBase64(text);
   if (bytes !== undefined) return bytes;
@@ -81,6 +87,18 @@ export function createCredentialStore(folder: StateFolder): CredentialStore {
       settingsSlots.write(
         encoded(trustedRoots === undefined ? rest : { ...rest, trustedRoots: trustedRoots.map(toBase64) }),
       ),
+    async retire() {
+      const [made, inUse] = [await madeKey(), await credential()];
+      if (!inUse.ok || inUse.value === undefined) return inUse.ok ? ok() : inUse;
+      const isOther = made.ok && made.value !== undefined && !equalBytes(made.value.privateKey, inUse.value.privateKey);
+      const dropped = isOther ? await folder.remove(keyFile) : ok();
+      return dropped.ok ? certificateSlots.retire() : dropped;
+    },
+    async isLocked() {
+      const read = await folder.read(lockFile);
+      return read.ok ? ok(read.value !== undefined) : read;
+    },
+    lock: () => folder.write(lockFile, utf8('locked')),
   };
 }
 

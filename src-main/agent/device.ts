@@ -1,7 +1,7 @@
 /** The device's end of the bench link: what a station may ask of this unit. */
 import { failed, ok } from '../lib/base/result.ts';
 import type { Result } from '../lib/base/result.ts';
-import type { AttestationKind, LinkDevice } from '../lib/link/index.ts';
+import type { AttestationKind, DeviceTraits, LinkDevice } from '../lib/link/index.ts';
 import type { TpmTransport } from '../lib/tpm/types.ts';
 import { createCsr } from '../lib/x509/csr.ts';
 import { generateKey, signingKeyFromPkcs8 } from '../lib/x509/keys.ts';
@@ -29,14 +29,7 @@ export const firmware = '1.0.0';
 export function createDevice(parts: DeviceParts): LinkDevice {
   const { store, boot, tpm, faults } = parts;
   return {
-    info: () =>
-      Promise.resolve({
-        model,
-        firmware,
-        attestations: [parts.attestation],
-        keyAlgorithms: parts.attestation === 'x509' ? parts.keyAlgorithms : [],
-        ...(faults.noSerial === true ? {} : { serialNumber: parts.serialNumber }),
-      }),
+    info: () => traitsOf(parts),
     ...(tpm === undefined ? keyHandlers(parts) : { tpmTransmit: (command) => tpm.transmit(command) }),
     storeCertificates: (chain) => store.keepCertificates(chain),
     async certificates() {
@@ -47,8 +40,26 @@ export function createDevice(parts: DeviceParts): LinkDevice {
     },
     storeSettings: (settings) => store.keepSettings(settings),
     settings: () => store.settings(),
+    ...(tpm === undefined ? { retire: () => store.retire() } : {}),
+    ...(faults.noLock === true ? {} : { lock: () => store.lock() }),
     boot: () => boot.start(),
     status: () => boot.status(),
+  };
+}
+
+async function traitsOf({ store, faults, ...parts }: DeviceParts): Promise<DeviceTraits> {
+  const [locked, held] = [await store.isLocked(), await store.credential()];
+  const isX509 = parts.attestation === 'x509';
+  return {
+    model,
+    firmware,
+    attestations: [parts.attestation],
+    keyAlgorithms: isX509 ? parts.keyAlgorithms : [],
+    finishing: [...(isX509 ? (['retire'] as const) : []), ...(faults.noLock === true ? [] : (['lock'] as const))],
+    // What cannot be read must not be written over.
+    isLocked: !locked.ok || locked.value,
+    holdsCredential: held.ok && held.value !== undefined,
+    ...(faults.noSerial === true ? {} : { serialNumber: parts.serialNumber }),
   };
 }
 
@@ -60,6 +71,8 @@ function keyHandlers(parts: DeviceParts): Pick<LinkDevice, 'generateKey' | 'crea
       const made = await store.madeKey();
       // The same request again, after a reply or the power was lost: the same key, or two would be in the world.
       if (made.ok && made.value?.requestId === requestId) return publicKeyOf(made.value.privateKey);
+      const locked = await store.isLocked();
+      if (!locked.ok || locked.value) return locked.ok ? failed(agentFault('agent-locked')) : locked;
       const { key, privateKey } = await generateKey(algorithm);
       const kept = await store.keepKey({ requestId, privateKey });
       return kept.ok ? ok(key.publicKey) : kept;

@@ -24,6 +24,10 @@ export const agentFault = faultMaker({
     say: 'The unit does not make keys of the kind {algorithm}.',
     hint: 'Ask it for one of the kinds that it lists.',
   },
+  'agent-locked': {
+    say: 'The unit is locked and makes no other key.',
+    hint: 'Set it aside: it cannot be provisioned again.',
+  },
   'agent-certificate-foreign': {
     say: 'The certificate is not about a key of this unit.',
     hint: 'Issue one from the request that this unit made.',

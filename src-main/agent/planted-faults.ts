@@ -27,6 +27,8 @@ export interface PlantedFaults {
   readonly csrName?: string;
   /** `no-serial`: does not tell its serial number. */
   readonly noSerial?: true;
+  /** `no-lock`: firmware that cannot be locked. */
+  readonly noLock?: true;
   /** `port-moves=N`: like `cut-out`, and when the cable is back the port has another name (its own and `-moved`). */
   readonly portMoves?: number;
   /** `corrupt-reply=N`: the Nth write to the line has a byte changed. */
@@ -71,6 +73,7 @@ const flags = {
   'csr-signature': 'csrSignature',
   'certificate-bit': 'certificateBit',
   'no-serial': 'noSerial',
+  'no-lock': 'noLock',
   'boot-chatter': 'bootChatter',
 } as const;
 

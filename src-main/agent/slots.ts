@@ -1,6 +1,7 @@
 /**
  * Two slots for one thing: the new one is written beside the old one and read back, and only then becomes the one in
- * use [LINK-6.6]. A power cut at any point leaves the old one or the new one, whole.
+ * use [LINK-6.6]. A power cut at any point leaves the old one or the new one, whole. The old one stays out of use until it
+ * is retired [LINK-7.2].
  */
 import { createHash } from 'node:crypto';
 import { concatBytes, equalBytes, fromUtf8, utf8 } from '../lib/base/bytes.ts';
@@ -13,6 +14,8 @@ export interface Slots {
   /** Undefined when nothing was ever committed. */
   read(): Promise<Result<Uint8Array | undefined>>;
   write(content: Uint8Array): Promise<Result<void>>;
+  /** Drops the one that is out of use. */
+  retire(): Promise<Result<void>>;
 }
 
 const digestBytes = 32;
@@ -49,6 +52,11 @@ export function createSlots(folder: StateFolder, what: string): Slots {
       const verified = await readSlot(spare);
       if (!verified.ok) return verified;
       return folder.write(pointer, utf8(spare));
+    },
+    async retire() {
+      const slot = await inUse();
+      if (!slot.ok || slot.value === undefined) return slot.ok ? ok() : slot;
+      return folder.remove(`${what}.${slot.value === 'a' ? 'b' : 'a'}`);
     },
   };
 }

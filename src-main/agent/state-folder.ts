@@ -1,10 +1,10 @@
 /** Where the unit keeps what must survive a power cut: small files, each whole or not there, readable by its owner alone. */
-import { mkdir, readFile, stat, unlink } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLane } from '../lib/base/lane.ts';
 import { failed, ok } from '../lib/base/result.ts';
 import type { Result } from '../lib/base/result.ts';
-import { writeDurable } from '../lib/files/durable-file.ts';
+import { removeDurable, writeDurable } from '../lib/files/durable-file.ts';
 import { agentFault } from './faults.ts';
 
 /** The largest is a chain of eight certificates with its key, below 32 kB in JSON; a larger one is not ours. */
@@ -19,6 +19,7 @@ export interface StateFolder {
   read(name: string): Promise<Result<Uint8Array | undefined>>;
   /** Resolves when the bytes are on disk in place of what was there. */
   write(name: string, bytes: Uint8Array): Promise<Result<void>>;
+  /** Resolves when it is gone for good. */
   remove(name: string): Promise<Result<void>>;
 }
 
@@ -40,10 +41,7 @@ export async function openStateFolder(path: string): Promise<Result<StateFolder>
       // One after the other: two writers of one draft would take it from under each other, and the newest must win.
       writes.run(() => attempt(() => writeDurable(join(path, name), bytes))) ??
       Promise.resolve(failed(agentFault('agent-state-unwritable', { reason: 'EBUSY' }))),
-    remove: (name) =>
-      attempt(async () => {
-        await unlink(join(path, name)).catch(unlessMissing);
-      }),
+    remove: (name) => attempt(() => removeDurable(join(path, name))),
   });
 }
 

@@ -50,6 +50,8 @@ const issueFor = async (client: LinkClient, request: string): Promise<Certificat
   return [must(await issueDeviceCertificate(facts, profile, issuer, parts)), issuer.certificate];
 };
 
+const readIfFile = (path: string): string => (statSync(path).isFile() ? readFileSync(path, 'utf8') : '');
+
 beforeEach(() => {
   state = temporaryFolder();
 });
@@ -116,6 +118,48 @@ describe('an X.509 unit on a pseudo-terminal', () => {
     const renewed = await issueFor(again, 'run-3');
     must(await again.writeCertificates('c-3', renewed));
     expect(must(await again.readCertificates()).chain).toEqual(renewed);
+  });
+
+  it('[LINK-7] drops the old key once the new one was verified, is locked, and stays both through a power cut', async () => {
+    const program = await start('--port', onPty(), ...x509);
+    const client = await clientOf(program);
+    expect(must(await client.deviceInfo())).toMatchObject({ holdsCredential: false, isLocked: false });
+    must(await client.writeCertificates('c-1', await issueFor(client, 'run-1')));
+    const { privateKey } = JSON.parse(readFileSync(join(state, 'key.json'), 'utf8')) as { privateKey: string };
+    const chain = await issueFor(client, 'run-2');
+    expect(codeOf(await client.retire('early', chain))).toBe('device-refused');
+    must(await client.writeCertificates('c-2', chain));
+    const flash = () => readdirSync(state, { recursive: true }).map((name) => readIfFile(join(state, String(name))));
+    expect(flash().join('')).toContain(privateKey);
+    must(await client.retire('r-2', chain));
+    expect(flash().join('')).not.toContain(privateKey);
+    must(await client.writeSettings('s-2', settings));
+    const verified = { chain, settings };
+    expect(codeOf(await client.lock('l-1', { ...verified, settings: { ...settings, idScope: '0neOTHER' } }))).toBe(
+      'device-refused',
+    );
+    expect(must(await client.deviceInfo()).isLocked).toBe(false);
+    const locked = must(await client.lock('l-2', verified));
+    await program.end('SIGKILL');
+    const again = await clientOf(await start('--port', onPty(), ...x509));
+    expect(must(await again.deviceInfo())).toMatchObject({ holdsCredential: true, isLocked: true });
+    // The replay, and the same asked anew.
+    expect(must(await again.lock('l-2', verified))).toEqual(locked);
+    expect(must(await again.lock('l-3', verified))).toEqual(locked);
+    const refused = [
+      await again.generateKey('run-3-key', 'p256'),
+      await again.writeCertificates('c-3', chain),
+      await again.writeSettings('s-3', { ...settings, idScope: '0neOTHER' }),
+    ];
+    expect(refused.map((one) => !one.ok && one.fault.detail?.['deviceCode'])).toEqual([
+      'agent-locked',
+      'device-locked',
+      'device-locked',
+    ]);
+    expect(must(await again.readCertificates()).chain).toEqual(chain);
+    expect(must(await again.readSettings()).settings).toEqual(settings);
+    must(await again.generateKey('run-2-key', 'p256'));
+    must(checkCsr(must(await again.createCsr('proof', 'unit-1')), { expectedCommonName: 'unit-1' }));
   });
 
   it('refuses a certificate about another key, and keeps what it had', async () => {

@@ -59,7 +59,7 @@ async function provisioned(driver: UnitDriver): Promise<void> {
   await requested(driver);
   must(await driver.writeCertificates('id-2', [leaf]));
   expect(must(await driver.readCertificates())).toEqual([leaf]);
-  must((await driver.retire?.('id-3')) ?? { ok: true, value: undefined });
+  must((await driver.retire?.('id-3', [leaf])) ?? { ok: true, value: undefined });
 }
 
 const held = (modem: ScriptedModem, tag: string): string[] => [...(modem.tags.get(tag)?.keys() ?? [])].toSorted();
@@ -102,7 +102,7 @@ describe('the places for credentials', () => {
     expect(must(await driver.readCertificates())).toEqual([leaf]);
     expect(before.filter((one) => one.startsWith('AT%CMNG=3'))).toEqual([]);
     expect(held(modem, firstTag)).toEqual(['0', '1', '2']);
-    must((await driver.retire?.('id-3')) ?? { ok: true, value: undefined });
+    must((await driver.retire?.('id-3', [leaf])) ?? { ok: true, value: undefined });
     expect([held(modem, firstTag), held(modem, secondTag)]).toEqual([[], ['0', '1', '2']]);
   });
 

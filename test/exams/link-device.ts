@@ -16,6 +16,7 @@ export function testDevice(): TestDevice {
   let chain: CertificateChain = [];
   let settings: DeviceSettings | undefined;
   let state: DeviceStatus['state'] = 'blank';
+  let isLocked = false;
   let gate: Promise<void> = Promise.resolve();
   let release = (): void => undefined;
   let keys = 0;
@@ -34,6 +35,9 @@ export function testDevice(): TestDevice {
         firmware: '1.0.0',
         attestations: ['tpm', 'x509'],
         keyAlgorithms: ['p256'],
+        finishing: ['retire', 'lock'],
+        isLocked,
+        holdsCredential: chain.length > 0,
       };
     },
     async tpmTransmit(command): Promise<Result<Uint8Array>> {
@@ -66,6 +70,16 @@ export function testDevice(): TestDevice {
       return ok();
     },
     settings: async () => ok(settings),
+    async retire() {
+      asked.push('retire');
+      return ok();
+    },
+    async lock() {
+      asked.push('lock');
+      await gate;
+      isLocked = true;
+      return ok();
+    },
     async boot() {
       asked.push('boot');
       state = 'booting';

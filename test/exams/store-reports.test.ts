@@ -47,7 +47,7 @@ describe('a batch report', () => {
     expect(head).toMatch(/^batch_id,batch,product,station,serial_number,state,verdict,reason_code,reason,last_phase,/);
     expect(first).toContain(`${batch.batchId},"'+Batch, A",Sensor 7,station-`);
     expect(first).toContain(
-      ',SN1,passed,pass,,,commit,Toni,1,1,S7,1.2,,tpm,ek-SN1,individual,reg-sn1,pending,reg-sn1,dev-SN1,,',
+      ',SN1,passed,pass,,,commit,Toni,1,1,S7,1.2,,,tpm,ek-SN1,individual,reg-sn1,pending,reg-sn1,dev-SN1,,',
     );
     expect(first).toContain(`,2027-01-15T08:00:00.000Z,,,,`);
     expect(second).toContain(`,SN2,failed,fail,odd,"'=SUM(A1), ""quoted"" and more",prove,'@Toni,1,1,`);

@@ -1,4 +1,4 @@
-/** Packets and frames made by others, and our own from docs/bench-link.md section 7: hexadecimal and text. */
+/** Packets and frames made by others, and our own from docs/bench-link.md section 8: hexadecimal and text. */
 
 /** From the documentation of JPHutchins/smp (Apache-2.0, commit edb8a012), `smp/packet.py`: encode(b"Hello, world!"). */
 export const helloFrames = {
@@ -79,7 +79,7 @@ export const mynewtFrames = {
   },
 } as const;
 
-/** docs/bench-link.md section 7. */
+/** docs/bench-link.md section 8. */
 export const ourVectors = {
   echoPacket: '0a00000600000100a16164626869',
   echoFrame: '\x06\tABAKAAAGAAABAKFhZGJoaaWv\n',
@@ -95,6 +95,14 @@ export const ourVectors = {
     content:
       'a36372656766756e69742d3164686f73746c6470732e746573743a3434336573636f70656b306e653030303030303031',
     sha256: 'bf947e96dd7415959c74b49e2355c1b86e4fa1af92dbe3a81bec5c11375fcde8',
+  },
+  finish: {
+    chain: '3003020105',
+    retire: 'a161635820417c7763c4e320a6b747b3cb0c6d22f93741b29a32b48594b8eb4c144fe6d729',
+    lockStart: 'a261635820417c7763c4e320a6b747b3cb0c6d22f93741b29a32b48594b8eb4c144fe6d72961735820',
+    locked: '8aa7e57e343d5f5bdef215636688ad6911c48365f060127ab42243471948a49a',
+    lockedWithout: '8821efc5449a70f289e0ff05a29b8275924da791f9e5d5beacceff98d74b5e17',
+    info: 'a861760162667763322e3063616c67816470323536636174748164783530396366696e8266726574697265646c6f636b6463726564f5646c6f636bf5656d6f64656c65426f617264',
   },
   failedResult: 'a26163666e6f2d727361616d6f6f6e6c7920502d3235362068657265',
 } as const;

@@ -21,6 +21,12 @@ export async function writeDurable(file: string, content: Content, options: Dura
   });
 }
 
+/** What is gone stays gone, also after a power cut; one that is not there is gone already. */
+export async function removeDurable(file: string): Promise<void> {
+  await rm(file, { force: true });
+  await syncFolder(dirname(file));
+}
+
 /** Leaves alone what is there already. Whoever links its draft first has made the file; the others find it made. */
 export async function makeDurable(file: string, content: Content, options: DurableOptions = {}): Promise<void> {
   await drafted(file, { ...options, isShared: true }, async (draft) => {

@@ -24,7 +24,10 @@ import {
   decodeSettings,
   decodeStatus,
   encodeChain,
+  encodeLock,
+  encodeRetire,
   encodeSettings,
+  heldHashes,
   objects,
   osGroup,
   requestKinds,
@@ -33,7 +36,7 @@ import {
 } from './messages.ts';
 import { sha256, wireRequestId, wireRequestIdBytes } from './parcel.ts';
 import { createRequester, type Requester } from './requests.ts';
-import type { DeviceSettings, LinkClient, LinkLimits, LinkParts, WriteReceipt } from './types.ts';
+import type { DeviceSettings, LinkClient, LinkLimits, LinkParts, VerifiedContent, WriteReceipt } from './types.ts';
 
 export function createLinkClient(stream: ByteStream, parts: LinkParts): LinkClient {
   const limits = { ...defaultLimits, ...parts.limits };
@@ -72,6 +75,14 @@ export function createLinkClient(stream: ByteStream, parts: LinkParts): LinkClie
     async writeSettings(requestId: string, settings: DeviceSettings, signal?: CancelSignal) {
       const written = await named(requestId, requestKinds.settings, encodeSettings(settings), signal);
       return receipt(written, settingsHash(settings));
+    },
+    async retire(requestId: string, chain: CertificateChain, signal?: CancelSignal) {
+      const retired = await named(requestId, requestKinds.retire, encodeRetire(chain), signal);
+      return receipt(retired, certificatesHash(chain));
+    },
+    async lock(requestId: string, { chain, settings }: VerifiedContent, signal?: CancelSignal) {
+      const content = encodeLock(heldHashes(chain, settings));
+      return receipt(await named(requestId, requestKinds.lock, content, signal), sha256(content));
     },
     async boot(requestId: string, signal?: CancelSignal) {
       const booted = await named(requestId, requestKinds.boot, new Uint8Array(0), signal);

@@ -1,4 +1,5 @@
 /** Runs what a request asks for on the device, and reads its objects: parcel contents in, parcel contents out. */
+import { equalBytes } from '../base/bytes.ts';
 import { failed, ok, unreachable, type Result } from '../base/result.ts';
 import { decodeMap, textAt } from './cbor-map.ts';
 import { faultOfDevice } from './device-faults.ts';
@@ -8,8 +9,11 @@ import {
   decodeSettings,
   encodeChain,
   encodeInfo,
+  encodeLock,
+  encodeRetire,
   encodeSettings,
   encodeStatus,
+  heldHashes,
   isKeyAlgorithm,
   objects,
   requestKinds,
@@ -17,6 +21,7 @@ import {
   type ObjectNumber,
   type RequestKind,
 } from './messages.ts';
+import { sha256 } from './parcel.ts';
 import type { LinkDevice } from './types.ts';
 
 /** Longest subject common name that X.520 allows (ub-common-name). */
@@ -30,6 +35,10 @@ export function isSupported(device: LinkDevice, kind: RequestKind): boolean {
       return device.generateKey !== undefined;
     case requestKinds.createCsr:
       return device.createCsr !== undefined;
+    case requestKinds.retire:
+      return device.retire !== undefined;
+    case requestKinds.lock:
+      return device.lock !== undefined;
     case requestKinds.certificates:
     case requestKinds.settings:
     case requestKinds.boot:
@@ -45,8 +54,20 @@ export interface DeskOrder {
   readonly content: Uint8Array;
 }
 
+/** [LINK-7.4] What a locked device refuses whoever asks; a key it refuses by itself, since it gives an old one again. */
+const closedByLock: ReadonlySet<RequestKind> = new Set([
+  requestKinds.certificates,
+  requestKinds.settings,
+  requestKinds.retire,
+]);
+
 /** [LINK-6.3] The value of the result, or the device's fault. */
-export function runOrder(device: LinkDevice, order: DeskOrder): Promise<Result<Uint8Array>> {
+export async function runOrder(device: LinkDevice, order: DeskOrder): Promise<Result<Uint8Array>> {
+  const isRefused = closedByLock.has(order.kind) && (await device.info()).isLocked === true;
+  return isRefused ? failed(faultOfDevice('device-locked')) : performOrder(device, order);
+}
+
+function performOrder(device: LinkDevice, order: DeskOrder): Promise<Result<Uint8Array>> {
   switch (order.kind) {
     case requestKinds.tpm:
       return device.tpmTransmit?.(order.content) ?? unsupported();
@@ -60,6 +81,10 @@ export function runOrder(device: LinkDevice, order: DeskOrder): Promise<Result<U
       return storeSettings(device, order.content);
     case requestKinds.boot:
       return boot(device);
+    case requestKinds.retire:
+      return retire(device, order.content);
+    case requestKinds.lock:
+      return lock(device, order.content);
     default:
       return unreachable(order.kind);
   }
@@ -101,6 +126,29 @@ async function storeSettings(device: LinkDevice, content: Uint8Array): Promise<R
   const held = await device.settings();
   if (!held.ok) return held;
   return held.value === undefined ? failed(faultOfDevice('nothing-held')) : ok(settingsHash(held.value));
+}
+
+/** [LINK-7.2] Only beside the very credential that the station verified; the answer is what is held afterwards. */
+async function retire(device: LinkDevice, content: Uint8Array): Promise<Result<Uint8Array>> {
+  const verified = await device.certificates();
+  if (!verified.ok) return verified;
+  const isVerified = verified.value.length > 0 && equalBytes(content, encodeRetire(verified.value));
+  if (!isVerified) return failed(faultOfDevice('holds-other'));
+  const retired = await (device.retire?.() ?? unsupported());
+  if (!retired.ok) return retired;
+  const held = await device.certificates();
+  return held.ok ? ok(certificatesHash(held.value)) : held;
+}
+
+/** [LINK-7.3] What is locked is what the station verified, and nothing else. */
+async function lock(device: LinkDevice, content: Uint8Array): Promise<Result<Uint8Array>> {
+  const [chain, settings] = [await device.certificates(), await device.settings()];
+  if (!chain.ok) return chain;
+  if (!settings.ok) return settings;
+  const held = encodeLock(heldHashes(chain.value, settings.value));
+  if (!equalBytes(content, held)) return failed(faultOfDevice('holds-other'));
+  const locked = await (device.lock?.() ?? unsupported());
+  return locked.ok ? ok(sha256(held)) : locked;
 }
 
 /** [LINK-5.1] The content of an object, as it is now. */

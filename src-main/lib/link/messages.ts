@@ -7,10 +7,13 @@ import { sha256 } from './parcel.ts';
 import {
   attestationKinds,
   deviceStates,
+  finishingKinds,
   type AttestationKind,
   type DeviceInfo,
   type DeviceSettings,
   type DeviceStatus,
+  type DeviceTraits,
+  type FinishingKind,
 } from './types.ts';
 
 export const osGroup = { id: 0, echo: 0, parameters: 6 } as const;
@@ -23,7 +26,16 @@ export const objects = { info: 0, status: 1, certificates: 2, settings: 3 } as c
 export type ObjectNumber = (typeof objects)[keyof typeof objects];
 
 /** [LINK-6.3] What `send` can ask for. */
-export const requestKinds = { tpm: 0, generateKey: 1, createCsr: 2, certificates: 3, settings: 4, boot: 5 } as const;
+export const requestKinds = {
+  tpm: 0,
+  generateKey: 1,
+  createCsr: 2,
+  certificates: 3,
+  settings: 4,
+  boot: 5,
+  retire: 6,
+  lock: 7,
+} as const;
 export type RequestKind = (typeof requestKinds)[keyof typeof requestKinds];
 
 /** [LINK-6.2] */
@@ -53,7 +65,7 @@ const maxKinds = 16;
 
 // --- device info [LINK-5.2]
 
-export function encodeInfo(info: Omit<DeviceInfo, 'linkVersion' | 'bufferBytes'>): Uint8Array {
+export function encodeInfo(info: DeviceTraits): Uint8Array {
   return encodeMap({
     v: linkVersion,
     model: info.model,
@@ -61,6 +73,9 @@ export function encodeInfo(info: Omit<DeviceInfo, 'linkVersion' | 'bufferBytes'>
     fw: info.firmware,
     att: info.attestations,
     alg: info.keyAlgorithms,
+    fin: info.finishing,
+    lock: info.isLocked,
+    cred: info.holdsCredential,
   });
 }
 
@@ -74,6 +89,7 @@ export function decodeInfo(content: Uint8Array, bufferBytes: number): DeviceInfo
   const attestations = listAt(map, 'att', maxKinds, isAttestationKind);
   const algorithms = listAt(map, 'alg', maxKinds, isKeyAlgorithm);
   if (version === undefined || model === undefined || firmware === undefined) return undefined;
+  const finishing = listAt(map, 'fin', maxKinds, isFinishingKind);
   if (attestations === undefined || (map.has('sn') && serialNumber === undefined)) return undefined;
   return {
     model,
@@ -82,12 +98,19 @@ export function decodeInfo(content: Uint8Array, bufferBytes: number): DeviceInfo
     attestations,
     keyAlgorithms: algorithms ?? [],
     bufferBytes,
+    finishing: finishing ?? [],
+    isLocked: map.get('lock') === true,
+    holdsCredential: map.get('cred') === true,
     ...(serialNumber === undefined ? {} : { serialNumber }),
   };
 }
 
 function isAttestationKind(value: unknown): value is AttestationKind {
   return attestationKinds.some((kind) => kind === value);
+}
+
+function isFinishingKind(value: unknown): value is FinishingKind {
+  return finishingKinds.some((kind) => kind === value);
 }
 
 export function isKeyAlgorithm(value: unknown): value is KeyAlgorithm {
@@ -191,6 +214,29 @@ export function decodeSettings(content: Uint8Array): DeviceSettings | undefined 
 /** What `writeSettings` answers when the device holds these settings. */
 export function settingsHash(settings: DeviceSettings): Uint8Array {
   return sha256(encodeSettings(settings));
+}
+
+// --- retire and lock [LINK-7]
+
+export function encodeRetire(chain: CertificateChain): Uint8Array {
+  return encodeMap({ c: certificatesHash(chain) });
+}
+
+/** `c` and `s`: hashes of what the unit holds, of nothing where it holds nothing [LINK-7.3]. */
+export function encodeLock(held: HeldHashes): Uint8Array {
+  return encodeMap({ c: held.certificates, s: held.settings });
+}
+
+export interface HeldHashes {
+  readonly certificates: Uint8Array;
+  readonly settings: Uint8Array;
+}
+
+export function heldHashes(chain: CertificateChain, settings: DeviceSettings | undefined): HeldHashes {
+  return {
+    certificates: certificatesHash(chain),
+    settings: settings === undefined ? sha256(new Uint8Array(0)) : settingsHash(settings),
+  };
 }
 
 // --- results [LINK-6.4]

@@ -333,7 +333,7 @@ describe('[LINK-5.6] a device', () => {
     expect(booted).toMatchObject({ fault: { code: 'device-refused', detail: { deviceCode: 'internal' } } });
     expect(JSON.stringify(booted)).not.toContain('1234');
   });
-  it('knows six kinds of request', () => {
-    expect(Object.values(requestKinds)).toEqual([0, 1, 2, 3, 4, 5]);
+  it('knows eight kinds of request', () => {
+    expect(Object.values(requestKinds)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 });

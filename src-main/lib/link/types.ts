@@ -21,7 +21,28 @@ export interface DeviceInfo {
   readonly keyAlgorithms: readonly KeyAlgorithm[];
   /** The longest SMP packet the device takes and sends, header included [LINK-4.3]. */
   readonly bufferBytes: number;
+  /** How it can be finished [LINK-7.1]; empty: a write retires the old by itself, and it cannot be locked. */
+  readonly finishing: readonly FinishingKind[];
+  /** It takes no key, certificate or settings any more [LINK-7.4]. */
+  readonly isLocked: boolean;
+  /** It holds a certificate that a new one would replace, or that a new one has replaced and that was not retired. */
+  readonly holdsCredential: boolean;
 }
+
+export const finishingKinds = ['retire', 'lock'] as const;
+export type FinishingKind = (typeof finishingKinds)[number];
+
+/** What a station has read back of a unit, and what the unit must hold to be locked [LINK-7.3]. */
+export interface VerifiedContent {
+  /** Empty for a unit that holds none. */
+  readonly chain: CertificateChain;
+  readonly settings: DeviceSettings | undefined;
+}
+
+/** What a device says of itself, without what the link itself knows of it. */
+export type DeviceTraits = Omit<DeviceInfo, 'linkVersion' | 'bufferBytes' | FinishingTraits> &
+  Partial<Pick<DeviceInfo, FinishingTraits>>;
+type FinishingTraits = 'finishing' | 'isLocked' | 'holdsCredential';
 
 export const deviceStates = ['blank', 'written', 'booting', 'registering', 'assigned', 'connected', 'failed'] as const;
 export type DeviceState = (typeof deviceStates)[number];
@@ -78,6 +99,10 @@ export interface LinkClient {
   readSettings(
     signal?: CancelSignal,
   ): Promise<Result<{ readonly settings?: DeviceSettings; readonly sha256?: Uint8Array }>>;
+  /** Drops every key and certificate but the one that is in use, which must be `chain` [LINK-7.2]. */
+  retire(requestId: string, chain: CertificateChain, signal?: CancelSignal): Promise<Result<WriteReceipt>>;
+  /** Locks the unit for ever, if it holds exactly this [LINK-7.3]. */
+  lock(requestId: string, verified: VerifiedContent, signal?: CancelSignal): Promise<Result<WriteReceipt>>;
   /** The unit starts its first boot; it registers by itself, and `status` tells how far it is. */
   boot(requestId: string, signal?: CancelSignal): Promise<Result<void>>;
   status(signal?: CancelSignal): Promise<Result<DeviceStatus>>;
@@ -90,18 +115,25 @@ export interface LinkClient {
  * A fault given back travels to the station as its code and sentence: never put a secret into one.
  */
 export interface LinkDevice {
-  info(): Promise<Omit<DeviceInfo, 'linkVersion' | 'bufferBytes'>>;
+  info(): Promise<DeviceTraits>;
   /** Absent: this device has no TPM. */
   tpmTransmit?(command: Uint8Array): Promise<Result<Uint8Array>>;
-  /** SPKI DER. A device that already made the key of this request id gives that one again (it may have crashed since). */
+  /**
+   * SPKI DER. A device that already made the key of this request id gives that one again (it may have crashed since);
+   * once locked it makes no other [LINK-7.4].
+   */
   generateKey?(requestId: string, algorithm: KeyAlgorithm): Promise<Result<Uint8Array>>;
   createCsr?(requestId: string, subjectCommonName: string): Promise<Result<Uint8Array>>;
-  /** Writes into the spare slot, reads it back, and only then retires the old one [LINK-6.6]. */
+  /** Writes into the spare slot, reads it back, and only then takes it into use [LINK-6.6]. */
   storeCertificates(chain: CertificateChain): Promise<Result<void>>;
   /** What is held now, read from where it is held; empty when nothing is. */
   certificates(): Promise<Result<CertificateChain>>;
   storeSettings(settings: DeviceSettings): Promise<Result<void>>;
   settings(): Promise<Result<DeviceSettings | undefined>>;
+  /** Drops what is not in use; asked only when what is in use was verified. Absent: a write does it by itself. */
+  retire?(): Promise<Result<void>>;
+  /** Resolves when the lock is durable. Absent: this device cannot be locked. */
+  lock?(): Promise<Result<void>>;
   /** Accepts the first boot; it must not wait for registration to end. */
   boot(): Promise<Result<void>>;
   status(): Promise<DeviceStatus>;

@@ -1,4 +1,4 @@
-/** The vectors of docs/bench-link.md section 7, and that the page and they say the same. */
+/** The vectors of docs/bench-link.md section 8, and that the page and they say the same. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -11,9 +11,21 @@ import { silentLog } from '../base/log.ts';
 import { streamPair } from '../base/stream-pair.ts';
 import { decodeMap, encodeMap } from './cbor-map.ts';
 import { createFrameDecoder, encodeFrames } from './console-frame.ts';
-import { decodeResult, decodeSettings, encodeResult, encodeSettings, settingsHash } from './messages.ts';
-import { openParcel, packParcel, wireRequestId } from './parcel.ts';
+import {
+  decodeInfo,
+  decodeResult,
+  decodeSettings,
+  encodeInfo,
+  encodeLock,
+  encodeResult,
+  encodeRetire,
+  encodeSettings,
+  heldHashes,
+  settingsHash,
+} from './messages.ts';
+import { openParcel, packParcel, sha256, wireRequestId } from './parcel.ts';
 import { serveLink } from './server.ts';
+import type { DeviceTraits } from './types.ts';
 
 const hex = (text: string): Uint8Array => fromHex(text) ?? new Uint8Array(0);
 
@@ -64,7 +76,7 @@ describe('what other software sends', () => {
   });
 });
 
-describe('[LINK-7] the vectors', () => {
+describe('[LINK-8] the vectors', () => {
   it('of frames and packets are what we write', () => {
     expect(encodeFrames(hex(ourVectors.echoPacket))).toEqual(utf8(ourVectors.echoFrame));
   });
@@ -90,6 +102,23 @@ describe('[LINK-7] the vectors', () => {
     expect(toHex(encodeResult(result))).toBe(ourVectors.failedResult);
     expect(decodeResult(hex(ourVectors.failedResult))).toEqual(result);
   });
+  it('[LINK-7.1] of an info, [LINK-7.2] of what is retired and [LINK-7.3] locked are what we write and read', () => {
+    const { finish, settings } = ourVectors;
+    const chain = [hex(finish.chain)];
+    expect(toHex(encodeRetire(chain))).toBe(finish.retire);
+    const lock = encodeLock(heldHashes(chain, settings.value));
+    expect(toHex(lock)).toBe(`${finish.lockStart}${settings.sha256}`);
+    expect(toHex(sha256(lock))).toBe(finish.locked);
+    expect(toHex(sha256(encodeLock(heldHashes([], settings.value))))).toBe(finish.lockedWithout);
+    const info: DeviceTraits = {
+      ...{ model: 'Board', firmware: '2.0', attestations: ['x509'], keyAlgorithms: ['p256'] },
+      ...{ finishing: ['retire', 'lock'], isLocked: true, holdsCredential: true },
+    };
+    expect(toHex(encodeInfo(info))).toBe(finish.info);
+    expect(decodeInfo(hex(finish.info), 384)).toEqual({ ...info, linkVersion: 1, bufferBytes: 384 });
+    const older = encodeMap({ v: 1, model: 'Board', fw: '1', att: ['x509'] });
+    expect(decodeInfo(older, 384)).toMatchObject({ finishing: [], isLocked: false, holdsCredential: false });
+  });
   it('are what a device answers', async () => {
     expect(await answered([ourVectors.unknownAsk, ourVectors.sendPacket])).toEqual([
       ourVectors.unknownPacket,
@@ -98,7 +127,8 @@ describe('[LINK-7] the vectors', () => {
   });
   it('stand in the page', () => {
     const page = readFileSync(join(import.meta.dirname, '../../../docs/bench-link.md'), 'utf8');
-    const { echoPacket, requestId, keyParcel, runningPacket, unknownPacket, settings, failedResult } = ourVectors;
+    const { echoPacket, requestId, keyParcel, runningPacket, unknownPacket, settings, failedResult, finish } =
+      ourVectors;
     for (const bytes of [
       echoPacket,
       requestId.wire,
@@ -107,6 +137,11 @@ describe('[LINK-7] the vectors', () => {
       unknownPacket,
       settings.content,
       failedResult,
+      finish.retire,
+      finish.lockStart,
+      finish.locked,
+      finish.lockedWithout,
+      finish.info,
     ]) {
       expect(page).toContain(bytes);
     }

@@ -95,6 +95,7 @@ export interface ReportUnit {
   readonly runs: number;
   readonly model?: string;
   readonly firmware?: string;
+  readonly isLocked?: true;
   readonly attestation?: string;
   readonly registrationId?: string;
   readonly deviceId?: string;

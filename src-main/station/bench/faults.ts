@@ -48,6 +48,10 @@ export const benchFaults = {
     say: 'This unit cannot be locked, and the batch asks for it.',
     hint: 'Take it out: it does not belong to this batch.',
   },
+  'unit-locked': {
+    say: 'Unit {serialNumber} is locked: it takes nothing any more.',
+    hint: 'Set it aside. A locked unit cannot be provisioned again.',
+  },
   'serial-mismatch': {
     say: 'The unit says it is {found}, the label says {scanned}.',
     hint: 'Check that the unit in the slot is the one that was scanned.',
@@ -78,6 +82,7 @@ const unitFaults: ReadonlySet<string> = new Set([
   'serial-mismatch',
   'attestation-unsupported',
   'lock-unsupported',
+  'unit-locked',
   'read-back-differs',
   'link-write-differs',
   'console-write-differs',

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { concatBytes, toHex, utf8 } from '../../lib/base/bytes.ts';
 import { manualClock } from '../../lib/base/clock.ts';
-import { ok } from '../../lib/base/result.ts';
+import { must, ok } from '../../lib/base/result.ts';
 import type { RunId, SerialNumber } from '../batches/model.ts';
 import { verdictOf } from './faults.ts';
-import type { DeviceSettings, Digest, UnitDriver } from './ports.ts';
+import type { DeviceSettings, Digest, UnitDriver, UnitFacts, VerifiedContent } from './ports.ts';
 import { provision } from './run.ts';
 import type { RunTask } from './run-work.ts';
 import { createStopper } from './stopper.ts';
@@ -88,23 +88,63 @@ describe('what an earlier run has done', () => {
 });
 
 describe('the last acts on a unit', () => {
-  const act = (script: ReturnType<typeof createScript>, name: string) => async () => {
-    script.asked.push(`unit ${name}`);
+  type Verified = readonly Uint8Array[] | VerifiedContent;
+  const act = (script: ReturnType<typeof createScript>, name: string) => async (_id: string, verified: Verified) => {
+    const { chain, settings } = 'chain' in verified ? verified : { chain: verified, settings: undefined };
+    script.asked.push(`unit ${name} chain of ${chain.length} ${settings?.idScope ?? ''}`.trim());
     return ok();
   };
+  const says = (more: Partial<UnitFacts>) => async () =>
+    ok({ model: 'm', firmware: '1', serialNumber: 'SN1', attestations: ['x509'] as const, ...more });
 
   it('come after everything was read back: the old is retired, then the unit is locked', async () => {
-    const { script, driver } = benchOf('tpm', {});
+    const { script, driver } = benchOf('x509', {});
     const batch = batchOf({ lockUnits: true });
-    const facts: UnitDriver['facts'] = async () =>
-      ok({ model: 'm', firmware: '1', serialNumber: 'SN1', attestations: ['tpm'], lock: 'open' });
+    const facts = says({ lock: 'open', hasOld: true });
     const change = { facts, retire: act(script, 'retire'), lock: act(script, 'lock') };
-    const whole = benchOf('tpm', { batch }, { ...driver, ...change });
-    expect(await whole.run()).toMatchObject({ verdict: 'pass' });
-    expect(script.asked.slice(-3)).toEqual(['unit readSettings', 'unit retire', 'unit lock']);
+    const whole = benchOf('x509', { batch, isResumed: false }, { ...driver, ...change });
+    expect(await whole.run()).toMatchObject({ verdict: 'pass', record: { facts: { lock: 'locked' } } });
+    expect(script.asked.slice(-4)).toEqual([
+      'unit readSettings',
+      'unit readCertificates',
+      'unit retire chain of 2',
+      'unit lock chain of 2 0ne1',
+    ]);
     expect(whole.script.asked.slice(-5)).toEqual([
       ...['intend retire', 'fulfil retire', 'intend lock', 'fulfil lock', 'pass'],
     ]);
+  });
+
+  it('leave out to retire what is not there', async () => {
+    const { script, driver } = benchOf('x509', {});
+    const change = { facts: says({ hasOld: false }), retire: act(script, 'retire') };
+    const { run } = benchOf('x509', { isResumed: false }, { ...driver, ...change });
+    expect(await run()).toMatchObject({ verdict: 'pass' });
+    expect(script.asked.filter((asked) => asked.startsWith('unit retire'))).toEqual([]);
+  });
+
+  it('are only finished on a locked unit that this station was about to lock; any other is refused unwritten', async () => {
+    const lock = { step: 'lock', requestId: 'l', sha256: 'aa' } as const;
+    for (const [history, verdict] of [
+      [{ open: [lock] }, 'pass'],
+      [{ done: [lock] }, 'pass'],
+      [{}, 'unfinished'],
+    ] as const) {
+      const { script, driver } = benchOf('tpm', {});
+      const change = {
+        ...driver,
+        facts: async () => ok({ ...must(await driver.facts()), lock: 'locked' as const }),
+        lock: act(script, 'lock'),
+      };
+      const bench = benchOf('tpm', { ...history, batch: batchOf({ lockUnits: true }), isResumed: false }, change);
+      const outcome = await bench.run();
+      expect(outcome.verdict).toBe(verdict);
+      expect(script.asked.filter((asked) => asked.startsWith('unit lock'))).toEqual([]);
+      if (outcome.verdict !== 'unfinished') continue;
+      expect(outcome).toMatchObject({ phase: 'identify', fault: { code: 'unit-locked' } });
+      expect(verdictOf(outcome.fault)).toBe('fail');
+      expect(bench.script.asked.filter((asked) => asked.startsWith('intend'))).toEqual([]);
+    }
   });
 
   it('are asked of no unit that cannot: one that cannot be locked is refused before it is written', async () => {

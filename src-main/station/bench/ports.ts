@@ -18,6 +18,8 @@ export interface UnitFacts {
   readonly attestations: readonly Attestation[];
   /** Whether it can be locked for ever once it is provisioned, and whether it is. Absent: it cannot. */
   readonly lock?: 'open' | 'locked';
+  /** False where it says that there will be nothing to retire once it was written; absent where it cannot tell. */
+  readonly hasOld?: boolean;
 }
 
 export interface TpmIdentity {
@@ -35,6 +37,14 @@ export interface DeviceSettings {
   readonly idScope: string;
   /** `host[:port]` of the device API. */
   readonly endpoint: string;
+  /** Of settings that were read: what the unit trusts is not what units are told to trust now. */
+  readonly trustsOther?: true;
+}
+
+/** What a run has read back of a unit: what it is locked with. */
+export interface VerifiedContent {
+  readonly chain: readonly Uint8Array[];
+  readonly settings: DeviceSettings | undefined;
 }
 
 /** What a kind of unit can be asked for at all; a run leaves out the rest, and its pass says so. */
@@ -66,12 +76,12 @@ export interface UnitDriver {
   writeSettings(requestId: string, settings: DeviceSettings): Promise<Result<void>>;
   readSettings(): Promise<Result<DeviceSettings | undefined>>;
   /**
-   * Takes away what the new credential replaced, where that lies beside it: asked only after the new one was read back.
-   * Absent where a write retires the old one by itself (LINK-6.6) or there is never an old one.
+   * Takes away what the new credential replaced, where that lies beside it: asked only after `chain` was read back.
+   * Absent where a write retires the old one by itself or there is never an old one.
    */
-  retire?(requestId: string): Promise<Result<void>>;
-  /** Locks the unit for ever, once for a request id; absent where it cannot. Asked only after everything was verified. */
-  lock?(requestId: string): Promise<Result<void>>;
+  retire?(requestId: string, chain: readonly Uint8Array[]): Promise<Result<void>>;
+  /** Locks the unit for ever, if it holds exactly this; absent where it cannot. Asked only after everything was verified. */
+  lock?(requestId: string, verified: VerifiedContent): Promise<Result<void>>;
   /** Lets the unit start its first boot; used by the virtual bench after enrollment. */
   boot(requestId: string): Promise<Result<void>>;
   /**

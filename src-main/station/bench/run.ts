@@ -18,7 +18,10 @@ type PhaseWork = (run: Run) => Promise<Result<void>>;
 
 const work: Readonly<Record<Phase, PhaseWork>> = {
   connect: (run) => run.parts.driver.connect(run.parts.signal),
-  identify,
+  identify: async (run) => {
+    const identified = await identify(run);
+    return identified.ok ? refuseLocked(run) : identified;
+  },
   prove: (run) => (run.found.attestation === 'tpm' ? proveTpm(run) : proveKey(run)),
   write,
   verify,
@@ -63,6 +66,14 @@ export async function identify(run: Run): Promise<Result<void>> {
   run.found.attestation = attestation;
   await run.parts.onAttestation(attestation);
   return run.task.isResumed === true ? askHoldings(run) : ok();
+}
+
+/** A locked unit takes nothing any more, but one that this station was about to lock is only finished. */
+function refuseLocked(run: Run): Result<void> {
+  const { open, done, serialNumber } = run.task;
+  const isOurs = [...open, ...done].some(({ step }) => step === 'lock');
+  const isLocked = run.found.facts?.lock === 'locked';
+  return isLocked && !isOurs ? failed(benchFault('unit-locked', { serialNumber })) : ok();
 }
 
 export async function proveTpm(run: Run): Promise<Result<void>> {

@@ -1,5 +1,5 @@
 /** Writing to a unit: certificates and settings go in, are read back, and only then the old is retired and the unit locked. */
-import { equalBytes } from '../../lib/base/bytes.ts';
+import { concatBytes, equalBytes } from '../../lib/base/bytes.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import { benchFault } from './faults.ts';
 import { chainContent, settingsContent, wasDone } from './holdings.ts';
@@ -122,15 +122,36 @@ async function verifyCertificates(run: Run, written: readonly Uint8Array[]): Pro
 /** The last acts, in this order: what the new one replaced goes only now, and a locked unit takes nothing any more. */
 async function finishWrites(run: Run): Promise<Result<void>> {
   const { driver } = run.parts;
-  const retire = driver.retire?.bind(driver);
-  const retired = retire === undefined ? ok() : await run.irreversibly({ step: 'retire', perform: retire });
+  const retired = await retire(run);
   const lock = driver.lock?.bind(driver);
   const isDone = run.task.batch.terms.lockUnits !== true || run.found.facts?.lock === 'locked';
   if (!retired.ok || isDone || lock === undefined) return retired;
-  return run.irreversibly({ step: 'lock', perform: lock });
+  const { chain = [], settings } = run.found;
+  const content = concatBytes(
+    chainContent(chain),
+    settings === undefined ? new Uint8Array(0) : settingsContent(settings),
+  );
+  const locked = await run.irreversibly({
+    ...{ step: 'lock', content },
+    perform: (requestId) => lock(requestId, { chain, settings }),
+  });
+  // The record says what the unit is now, not what it was when it was asked.
+  if (locked.ok && run.found.facts !== undefined) run.found.facts = { ...run.found.facts, lock: 'locked' };
+  return locked;
+}
+
+async function retire(run: Run): Promise<Result<void>> {
+  const { driver } = run.parts;
+  const { chain, facts } = run.found;
+  const drop = driver.retire?.bind(driver);
+  if (drop === undefined || chain === undefined || facts?.hasOld === false || facts?.lock === 'locked') return ok();
+  return run.irreversibly({
+    ...{ step: 'retire', content: chainContent(chain) },
+    perform: (requestId) => drop(requestId, chain),
+  });
 }
 
 function sameSettings(kept: DeviceSettings | undefined, written: DeviceSettings): boolean {
   const fields = ['registrationId', 'idScope', 'endpoint'] as const;
-  return kept !== undefined && fields.every((field) => kept[field] === written[field]);
+  return kept?.trustsOther !== true && fields.every((field) => kept?.[field] === written[field]);
 }

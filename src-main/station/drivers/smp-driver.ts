@@ -1,4 +1,5 @@
 /** A unit that speaks the bench link (docs/bench-link.md): SMP over its console framing. */
+import { concatBytes, equalBytes } from '../../lib/base/bytes.ts';
 import type { ByteStream } from '../../lib/base/stream.ts';
 import type { CancelSignal } from '../../lib/base/cancel.ts';
 import type { Random } from '../../lib/base/random.ts';
@@ -51,7 +52,13 @@ export function createSmpDriver(stream: ByteStream, parts: SmpDriverParts): Unit
       const { trustedRoots } = parts;
       return done(await line.use((link) => link.writeSettings(requestId, { ...settings, trustedRoots })));
     },
-    readSettings: () => line.use(readSettings),
+    readSettings: () => line.use((link) => readSettings(link, parts.trustedRoots)),
+    retire: async (requestId, chain) => done(await line.use((link) => link.retire(requestId, chain))),
+    lock: async (requestId, { chain, settings }) => {
+      const { trustedRoots } = parts;
+      const verified = { chain, settings: settings && { ...settings, trustedRoots } };
+      return done(await line.use((link) => link.lock(requestId, verified)));
+    },
     boot: (requestId) => line.use((link) => link.boot(requestId)),
     wasAnswered: (fault) => answers.has(fault.code),
     close: () => line.close(),
@@ -77,15 +84,26 @@ function done(result: Result<unknown>): Result<void> {
 async function readFacts(link: LinkClient): Promise<Result<UnitFacts>> {
   const info = await link.deviceInfo();
   if (!info.ok) return info;
-  const { model, firmware, serialNumber, attestations } = info.value;
-  return ok({ model, firmware, attestations, ...(serialNumber === undefined ? {} : { serialNumber }) });
+  const { model, firmware, serialNumber, attestations, finishing, isLocked, holdsCredential } = info.value;
+  const canLock = isLocked || finishing.includes('lock');
+  return ok({
+    ...{ model, firmware, attestations },
+    // [LINK-7.1] Firmware without the request retires the old one with the write.
+    hasOld: holdsCredential && finishing.includes('retire'),
+    ...(canLock ? { lock: isLocked ? 'locked' : 'open' } : {}),
+    ...(serialNumber === undefined ? {} : { serialNumber }),
+  });
 }
 
-async function readSettings(link: LinkClient): Promise<Result<DeviceSettings | undefined>> {
+async function readSettings(
+  link: LinkClient,
+  trustedRoots: readonly Uint8Array[],
+): Promise<Result<DeviceSettings | undefined>> {
   const read = await link.readSettings();
   if (!read.ok) return read;
   const { settings } = read.value;
   if (settings === undefined) return ok(undefined);
   const { registrationId, idScope, endpoint } = settings;
-  return ok({ registrationId, idScope, endpoint });
+  const isSame = equalBytes(concatBytes(...(settings.trustedRoots ?? [])), concatBytes(...trustedRoots));
+  return ok({ registrationId, idScope, endpoint, ...(isSame ? {} : { trustsOther: true }) });
 }

@@ -141,6 +141,7 @@ function passedEvent(passing: Passing, entry: OutboxRow): Parameters<typeof appe
       registrationId: record.registrationId,
       deviceId,
       fingerprint: record.fingerprint,
+      ...(record.facts.lock === 'locked' ? { locked: true } : {}),
       enrollment: `${entry.kind}:${entry.key}`,
     },
   };

@@ -110,6 +110,7 @@ function reportUnit(row: ReportRow): ReportUnit {
     ...optional('faultSay', fault?.say),
     ...optional('model', evidence?.facts.model),
     ...optional('firmware', evidence?.facts.firmware),
+    ...(evidence?.facts.lock === 'locked' ? { isLocked: true } : {}),
     ...identityOf(row),
     ...optional('passedMs', row.passed_ms),
     ...optional('enrolledMs', row.enrolled_ms),
@@ -119,7 +120,7 @@ function reportUnit(row: ReportRow): ReportUnit {
 }
 
 interface Evidence {
-  readonly facts: { readonly model: string; readonly firmware: string };
+  readonly facts: { readonly model: string; readonly firmware: string; readonly lock?: string };
 }
 
 function identityOf(row: ReportRow): Partial<ReportUnit> {

@@ -25,6 +25,7 @@ export const columns: Readonly<Record<string, Column>> = {
   model: (unit) => unit.model,
   firmware: (unit) => unit.firmware,
   virtual: (unit, batch) => (unit.serialNumber.startsWith(virtualSerialPrefix(batch.stationId)) ? 'yes' : undefined),
+  locked: (unit) => (unit.isLocked === true ? 'yes' : undefined),
   attestation: (unit) => unit.attestation,
   fingerprint_sha256: (unit) => unit.fingerprint,
   enrollment_kind: (unit) => unit.enrollmentKind,

@@ -129,7 +129,7 @@ describe('a recipe', () => {
           await driver.createCsr('id-csr', 'unit-1');
           await driver.writeCertificates('id-2', [Uint8Array.of(0x30, 0)]);
           await driver.readCertificates();
-          await driver.retire?.('id-3');
+          await driver.retire?.('id-3', []);
           state.isDone = true;
         })();
         // Every wait has a bound: 60 s for the key is the longest, with three attempts for what only reads.
