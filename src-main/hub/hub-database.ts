@@ -68,7 +68,7 @@ interface DeviceRow {
 }
 
 export function openHubDatabase(file: string): Result<HubDatabase> {
-  const opened = openDatabase({ file });
+  const opened = openDatabase({ file, sole: true });
   if (!opened.ok) return opened;
   const db = opened.value;
   const migrated = migrate(db, migrations);

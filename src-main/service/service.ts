@@ -101,7 +101,7 @@ export async function startService(options: ServiceOptions, parts: ServiceParts)
 async function openRecords(options: ServiceOptions, parts: ServiceParts): Promise<Result<RunningService>> {
   const authority = await loadOrCreateTlsAuthority(options.tlsFolder, parts);
   if (!authority.ok) return authority;
-  const database = openDatabase({ file: join(options.dataFolder, 'service.sqlite') });
+  const database = openDatabase({ file: join(options.dataFolder, 'service.sqlite'), sole: true });
   if (!database.ok) return database;
   const store = openSqliteStore(database.value);
   if (!store.ok) {

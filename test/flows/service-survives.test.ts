@@ -8,6 +8,7 @@ import { must } from '../../src-main/lib/base/result.ts';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { groupOf, makeAuthority, makeLeaf, openTpmDevice } from './service-devices.ts';
 import { openServiceBed, until, type ServiceBed } from './service-bed.ts';
+import { withStillCopy } from './support/still-copy.ts';
 
 let bed: ServiceBed;
 const closers: (() => Promise<void> | void)[] = [];
@@ -52,7 +53,7 @@ async function openGate(): Promise<{ readonly port: number; holdAnswers: () => v
 /** What is on disk, seen by another program. */
 function rowsOnDisk(sql: string): string {
   const file = join(bed.folder, 'service', 'service.sqlite');
-  return spawnSync('sqlite3', ['-readonly', file, sql], { encoding: 'utf8' }).stdout.trim();
+  return withStillCopy(file, (copy) => spawnSync('sqlite3', [copy, sql], { encoding: 'utf8' }).stdout.trim());
 }
 
 describe('killed between commit and reply', () => {

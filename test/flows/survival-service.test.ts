@@ -12,6 +12,7 @@ import { type ServiceBed, openServiceBed, until } from './service-bed.ts';
 import { type SyncBed, openSyncBed } from './sync-bed.ts';
 import { writeCells } from './support/cells.ts';
 import { type ReplyGate, openReplyGate } from './support/reply-gate.ts';
+import { withStillCopy } from './support/still-copy.ts';
 import { sqliteRows } from './support/witness-sqlite.ts';
 
 let service: ServiceBed;
@@ -54,7 +55,8 @@ function online(): Promise<true> {
 
 /** What the service has on disk, read past it. */
 function enrolled() {
-  return sqliteRows(join(service.folder, 'service', 'service.sqlite'), 'SELECT * FROM enrollments ORDER BY id');
+  const file = join(service.folder, 'service', 'service.sqlite');
+  return withStillCopy(file, (copy) => sqliteRows(copy, 'SELECT * FROM enrollments ORDER BY id'));
 }
 
 async function drained(): Promise<{ sent: number; parked: number }> {

@@ -50,6 +50,11 @@ export interface OpenDatabaseOptions {
   readonly readonly?: boolean;
   /** A native binding other than the packaged one. Default: BENCHLINE_SQLITE_BINDING, else the packaged one. */
   readonly nativeBinding?: string;
+  /**
+   * Nobody else may open the file while this does, not even to look: SQLite then asks the kernel for no lock at each
+   * statement, which is two thirds of a look. `database-busy` when another has it.
+   */
+  readonly sole?: boolean;
   /** How long a statement waits for another process's lock. */
   readonly busyTimeoutMs?: number;
 }
@@ -64,7 +69,7 @@ const maxCachedStatements = 512;
 const requireHere = createRequire(import.meta.url);
 
 export function openDatabase(options: OpenDatabaseOptions): Result<Database> {
-  const { file, readonly = false, busyTimeoutMs = defaultBusyTimeoutMs } = options;
+  const { file, readonly = false, sole = false, busyTimeoutMs = defaultBusyTimeoutMs } = options;
   const binding = options.nativeBinding ?? process.env['BENCHLINE_SQLITE_BINDING'] ?? '';
   let driver: BetterSqlite.Database | undefined;
   try {
@@ -73,7 +78,7 @@ export function openDatabase(options: OpenDatabaseOptions): Result<Database> {
       timeout: busyTimeoutMs,
       ...(binding === '' ? {} : { nativeBinding: loadBinding(binding) }),
     });
-    const durable = makeDurable(driver, { file, readonly, busyTimeoutMs });
+    const durable = makeDurable(driver, { file, readonly, sole, busyTimeoutMs });
     if (durable.ok) return ok(databaseOver(driver, file));
     driver.close();
     return durable;
@@ -96,8 +101,10 @@ function loadBinding(path: string): string {
 
 function makeDurable(
   driver: BetterSqlite.Database,
-  want: { readonly file: string; readonly readonly: boolean; readonly busyTimeoutMs: number },
+  want: Required<Pick<OpenDatabaseOptions, 'file' | 'readonly' | 'sole' | 'busyTimeoutMs'>>,
 ): Result<void> {
+  // Before anything is read: the log's index is then kept in memory, and the lock taken with the first look.
+  if (want.sole) driver.pragma('locking_mode = EXCLUSIVE');
   if (!want.readonly) {
     driver.pragma('journal_mode = WAL');
     // The packaged build defaults to NORMAL in WAL, which may lose the last commits at a power cut.
@@ -108,6 +115,7 @@ function makeDurable(
   const facts: readonly (readonly [pragma: string, wanted: string | number])[] = [
     ['journal_mode', inMemory ? 'memory' : 'wal'],
     ...(want.readonly ? [] : [['synchronous', 2] as const]),
+    ...(want.sole ? [['locking_mode', 'exclusive'] as const] : []),
     ['foreign_keys', 1],
     ['busy_timeout', want.busyTimeoutMs],
   ];

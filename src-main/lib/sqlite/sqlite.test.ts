@@ -64,6 +64,28 @@ describe('opening a file', () => {
     );
   });
 
+  it('alone lets nobody in, not even to look, until it is closed, and keeps as much', () => {
+    const own = join(folder, 'own.db');
+    const sole = must(openDatabase({ file: own, sole: true }));
+    expect(sole.driver.pragma('locking_mode', { simple: true })).toBe('exclusive');
+    expect(sole.driver.pragma('journal_mode', { simple: true })).toBe('wal');
+    expect(sole.driver.pragma('synchronous', { simple: true })).toBe(2);
+    must(migrate(sole, [createUnits]));
+    for (const readonly of [false, true]) {
+      expect(codeOf(openDatabase({ file: own, readonly, busyTimeoutMs: 0 }))).toBe('database-busy');
+    }
+    expect(codeOf(openDatabase({ file: own, sole: true, busyTimeoutMs: 0 }))).toBe('database-busy');
+    sole.close();
+    const after = must(openDatabase({ file: own }));
+    expect(databaseVersion(after)).toBe(1);
+    after.close();
+  });
+
+  it('alone is refused while another has it open', () => {
+    must(migrate(db, [createUnits]));
+    expect(codeOf(openDatabase({ file, sole: true, busyTimeoutMs: 0 }))).toBe('database-busy');
+  });
+
   it('refuses to write through a handle opened for reading', () => {
     must(migrate(db, [createUnits]));
     const reader = must(openDatabase({ file, readonly: true }));

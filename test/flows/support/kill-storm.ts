@@ -11,6 +11,7 @@ import { must } from '../../../src-main/lib/base/result.ts';
 import { createSasToken, keySigner } from '../../../src-main/lib/dps/sas.ts';
 import { openDatabase } from '../../../src-main/lib/sqlite/database.ts';
 import { openServiceBed, until, type ServiceBed } from '../service-bed.ts';
+import { withStillCopy } from './still-copy.ts';
 
 export interface StormPlan {
   readonly devices: number;
@@ -194,10 +195,12 @@ function ask(bed: ServiceBed, agent: Agent, call: Device & { method: string; pat
 type Row = Readonly<Record<string, string | number | null>>;
 
 function rowsIn(bed: ServiceBed, file: string, sql: string): readonly Row[] {
-  const database = must(openDatabase({ file: join(bed.folder, file), readonly: true }));
-  const rows = must(database.read((read) => read.all<Row>(sql)));
-  database.close();
-  return rows;
+  return withStillCopy(join(bed.folder, file), (copy) => {
+    const database = must(openDatabase({ file: copy }));
+    const rows = must(database.read((read) => read.all<Row>(sql)));
+    database.close();
+    return rows;
+  });
 }
 
 const countIn = (bed: ServiceBed, file: string, what: string): number =>
