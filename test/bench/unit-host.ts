@@ -2,10 +2,10 @@
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
 import { silentLog } from '../../src-main/lib/base/log.ts';
-import { must, ok } from '../../src-main/lib/base/result.ts';
+import { ok } from '../../src-main/lib/base/result.ts';
 import type { ByteStream } from '../../src-main/lib/base/stream.ts';
-import { type LinkDevice, type LinkServer, serveLink } from '../../src-main/lib/link/index.ts';
-import { listenTcpStreams, openPty } from '../../src-main/lib/serial/index.ts';
+import { type LinkDevice, type LinkMemory, type LinkServer, serveLink } from '../../src-main/lib/link/index.ts';
+import { listenTcpStreams } from '../../src-main/lib/serial/index.ts';
 import { tpmAttester, x509Attester } from '../../src-main/agent/attester.ts';
 import { createCredentialStore } from '../../src-main/agent/credential-store.ts';
 import { createDevice, firmware } from '../../src-main/agent/device.ts';
@@ -18,8 +18,6 @@ import { stockTpms } from './shift-keys.ts';
 export interface HostOrder {
   readonly folder: string;
   readonly slots: number;
-  /** Over pseudo-terminals `unit-N` in the folder, or over TCP ports. */
-  readonly over: 'pty' | 'tcp';
   /** How many TPM units there will be. */
   readonly tpms: number;
 }
@@ -54,6 +52,16 @@ function memoryFolder(): StateFolder {
     remove: async (name) => {
       files.delete(name);
       return ok();
+    },
+  };
+}
+
+function memoryOf(): LinkMemory {
+  let saved: Uint8Array | undefined;
+  return {
+    load: async () => saved,
+    save: async (bytes) => {
+      saved = bytes;
     },
   };
 }
@@ -117,16 +125,11 @@ function serve(slot: Slot): void {
         listener(bytes);
       }),
   };
-  const parts = { clock: systemClock, log: silentLog, bufferBytes: deviceBufferBytes };
+  const parts = { clock: systemClock, log: silentLog, memory: memoryOf(), bufferBytes: deviceBufferBytes };
   slot.server = serveLink(counted, device, parts);
 }
 
-async function open(at: number, slot: Slot): Promise<string> {
-  if (order.over === 'pty') {
-    const { stream, path } = must(await openPty({ linkPath: join(order.folder, `unit-${at}`) }, systemClock));
-    slot.stream = stream;
-    return path;
-  }
+async function open(slot: Slot): Promise<string> {
   const { port } = await listenTcpStreams({ host: '127.0.0.1', port: 0 }, systemClock, (stream) => {
     slot.stream = stream;
     serve(slot);
@@ -139,7 +142,7 @@ const addresses: string[] = [];
 for (let at = 1; at <= order.slots; at += 1) {
   const slot: Slot = { stream: undefined, server: undefined, device: undefined, counts: fresh() };
   slots.set(at, slot);
-  addresses.push(await open(at, slot));
+  addresses.push(await open(slot));
 }
 process.on('message', (message: HostAsk) => {
   const slot = slots.get(message.slot);

@@ -19,7 +19,7 @@ it('a request that could not be noted is forgotten, and the next one is taken', 
     ...{ offset: 0, length: data.length, data },
   });
   await expect(clerk.take(chunk(1))).rejects.toThrow('disk full');
-  expect(await clerk.find(chunk(1).id)).toBeUndefined();
+  expect(await clerk.ended(chunk(1).id)).toBeUndefined();
   const taken = { at: 'answer', members: { o: data.length, s: requestStates.running } };
   expect(await clerk.take(chunk(2))).toEqual(taken);
 });

@@ -1,8 +1,10 @@
 /** Takes requests in, chunk by chunk, has each run once, and remembers how it ended [LINK-6]. */
 import { equalBytes, toHex } from '../base/bytes.ts';
+import type { Clock } from '../base/clock.ts';
 import { failed, unreachable, type Result } from '../base/result.ts';
 import { runOrder } from './device-desk.ts';
 import { faultOfDevice } from './device-faults.ts';
+import { answerHoldMs } from './limits.ts';
 import { benchErrors, encodeResult, requestKinds, requestStates, type RequestKind } from './messages.ts';
 import { openParcel, packParcel, parcelHashBytes } from './parcel.ts';
 import { createRequestBook, sameOrder, type Entry, type Order, type RequestBook } from './request-book.ts';
@@ -23,7 +25,8 @@ export interface Chunk {
 
 export interface Clerk {
   take(chunk: Chunk): Promise<Reply>;
-  find(id: Uint8Array): Promise<Entry | undefined>;
+  /** What became of a request; of one that runs, after its end or as long as an answer may wait for it [LINK-6.9]. */
+  ended(id: Uint8Array): Promise<Entry | undefined>;
 }
 
 /** [LINK-6.5] A TPM command changes sessions and counters: run twice, it is another command. */
@@ -42,6 +45,8 @@ interface Staged {
 export function createClerk(device: LinkDevice, parts: LinkServerParts): Clerk {
   let book: RequestBook | undefined;
   let staged: Staged | undefined;
+  let job: Promise<void> = Promise.resolve();
+  const holdMs = holdOf(parts);
 
   const opened = async (): Promise<RequestBook> => (book ??= createRequestBook(await parts.memory?.load()));
   const save = async (from: RequestBook): Promise<void> => parts.memory?.save(from.saved());
@@ -72,14 +77,18 @@ export function createClerk(device: LinkDevice, parts: LinkServerParts): Clerk {
       from.forget(id);
       throw error;
     }
-    run(order, content, from).catch((error: unknown) => {
+    job = run(order, content, from).catch((error: unknown) => {
       parts.log.error('link-memory-broke', { error: nameOf(error) });
     });
     return at(parcel.length, requestStates.running);
   };
 
   return {
-    find: async (id) => (await opened()).find(id),
+    async ended(id) {
+      const from = await opened();
+      if (holdMs > 0 && from.find(id)?.at === 'running') await within(parts.clock, holdMs, job);
+      return from.find(id);
+    },
     async take(chunk) {
       const from = await opened();
       const entry = from.find(chunk.id);
@@ -98,6 +107,21 @@ export function createClerk(device: LinkDevice, parts: LinkServerParts): Clerk {
       return staged.have === chunk.length ? start(staged, from) : at(staged.have, requestStates.receiving);
     },
   };
+}
+
+/**
+ * [LINK-6.9] A device that forgets at a restart answers at once: a `send` that is repeated because the answer was lost
+ * would be a new command to it.
+ */
+export function holdOf({ memory, holdMs = answerHoldMs }: LinkServerParts): number {
+  return memory === undefined ? 0 : holdMs;
+}
+
+function within(clock: Clock, ms: number, work: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const cancel = clock.after(ms, resolve);
+    void work.finally(cancel).finally(resolve);
+  });
 }
 
 /** What an earlier arrival of the same id decides; undefined when the request may be taken [LINK-6.4]. */

@@ -21,6 +21,8 @@ export const maxRememberedBytes = 4_096;
 export const maxWaitingPackets = 16;
 /** Callers that may wait for the line at once: a run asks in sequence; a screen polls the status beside it. */
 export const maxWaitingExchanges = 32;
+/** [LINK-6.9] Most TPM commands end within it; a tenth of what a station waits for an answer. */
+export const answerHoldMs = 200;
 /** Times a request is sent again from its first byte (restarted device, corrupted parcel) before the link is given up. */
 export const maxRequestRounds = 3;
 

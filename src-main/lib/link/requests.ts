@@ -56,7 +56,7 @@ export function createRequester(parts: RequesterParts): Requester {
       const errand: Errand = { ...parts, request, parcel, untilMs, signal };
       const performed = await rounds(async () => {
         const sent = await send(errand);
-        return sent === 'again' || !sent.ok ? sent : fetchResult(errand);
+        return sent === 'again' || !sent.ok ? sent : fetchResult(errand, sent.value);
       });
       if (!performed.ok) return performed;
       const outcome = decodeResult(performed.value);
@@ -98,17 +98,18 @@ async function rounds<T>(round: () => Promise<Round<T>>): Promise<Result<T>> {
   return failed(linkFault('link-garbled', { rounds: maxRequestRounds }));
 }
 
-async function pause(errand: Errand, attempt: number): Promise<Result<void>> {
+/** @param askedMs when the device was asked: what it took to answer is time waited already [LINK-6.9] */
+async function pause(errand: Errand, attempt: number, askedMs: number): Promise<Result<void>> {
   const { clock, limits, random, signal } = errand;
-  const waitMs = backoffMs(attempt, random.fraction(), { firstMs: limits.askFirstMs, maxMs: limits.askMaxMs });
-  await sleep(clock, waitMs, signal);
+  const everyMs = backoffMs(attempt, random.fraction(), { firstMs: limits.askFirstMs, maxMs: limits.askMaxMs });
+  await sleep(clock, Math.max(0, askedMs + everyMs - clock.monotonicMs()), signal);
   if (signal?.aborted === true) return failed(linkFault('link-cancelled'));
   if (clock.monotonicMs() < errand.untilMs) return ok();
   return failed(linkFault('link-slow', { seconds: Math.round(limits.requestTimeoutMs / 1_000) }));
 }
 
-/** [LINK-6.2] Follows the offsets that the device answers, until the parcel is whole there. */
-async function send(errand: Errand): Promise<Round<void>> {
+/** [LINK-6.2] Follows the offsets that the device answers, until the parcel is whole there; gives its last answer. */
+async function send(errand: Errand): Promise<Round<Answer>> {
   const { parcel, request } = errand;
   const room = errand.bufferBytes() - sendOverhead(request.id);
   let offset = 0;
@@ -116,43 +117,54 @@ async function send(errand: Errand): Promise<Round<void>> {
   for (let chunks = 2 * Math.ceil(parcel.length / room) + 2; chunks > 0; chunks -= 1) {
     const sent = await sendChunk(errand, offset, room);
     if (sent === 'again' || !sent.ok) return sent;
-    if (sent.value === 'whole') return ok();
+    if (typeof sent.value !== 'number') return ok(sent.value);
     offset = sent.value;
   }
   return failed(linkFault('link-garbled', { offset, bytes: parcel.length }));
 }
 
-/** The offset that the device wants next. While it is busy with another request, the chunk is sent again. */
-async function sendChunk(errand: Errand, offset: number, room: number): Promise<Round<number | 'whole'>> {
+/**
+ * The offset that the device wants next, or its answer once it wants nothing more. While it is busy with another
+ * request, the chunk is sent again.
+ */
+async function sendChunk(errand: Errand, offset: number, room: number): Promise<Round<number | Answer>> {
   const { parcel, request } = errand;
   const data = parcel.subarray(offset, offset + room);
   const members = { r: request.id, k: request.kind, o: offset, l: parcel.length, d: data };
   const question = { write: true, group: benchGroup.id, command: benchGroup.send, members };
   for (let attempt = 1; ; attempt += 1) {
+    const askedMs = errand.clock.monotonicMs();
     const asked = await errand.exchange.ask(question, errand.signal);
     if (!asked.ok) return asked;
     if (asked.value.at === 'answered') {
       const next = uintAt(asked.value.map, 'o', parcel.length);
       const state = uintAt(asked.value.map, 's', requestStates.done);
       if (next === undefined || state === undefined) return failed(linkFault('link-unreadable'));
-      return ok(state === requestStates.receiving ? next : 'whole');
+      return ok(state === requestStates.receiving ? next : asked.value);
     }
     if (isOurs(asked.value.refusal, benchErrors.hash)) return 'again';
     if (!isOurs(asked.value.refusal, benchErrors.busy)) return refused(asked.value.refusal);
-    const paused = await pause(errand, attempt);
+    const paused = await pause(errand, attempt, askedMs);
     if (!paused.ok) return paused;
   }
 }
 
-/** [LINK-6.4] Asks until the result is there. A device that does not know the request any more has restarted. */
-async function fetchResult(errand: Errand): Promise<Round<Uint8Array>> {
+/**
+ * [LINK-6.4] Asks until the result is there. A device that does not know the request any more has restarted.
+ * @param sent the answer to the last `send`, which may bring the first chunk [LINK-6.9]
+ */
+async function fetchResult(errand: Errand, sent: Answer): Promise<Round<Uint8Array>> {
   const { request } = errand;
-  const ask = (offset: number): Promise<Result<Answer>> =>
-    errand.exchange.ask(
-      { write: false, group: benchGroup.id, command: benchGroup.ask, members: { r: request.id, o: offset } },
-      errand.signal,
-    );
+  let first = firstChunkIn(sent);
+  const ask = async (offset: number): Promise<Result<Answer>> => {
+    const given = offset === 0 ? first : undefined;
+    first = undefined;
+    const question = { write: false, group: benchGroup.id, command: benchGroup.ask };
+    const members = { r: request.id, o: offset };
+    return given === undefined ? errand.exchange.ask({ ...question, members }, errand.signal) : ok(given);
+  };
   for (let attempt = 1; ; attempt += 1) {
+    const askedMs = errand.clock.monotonicMs();
     const read = await readChunks(ask, requestStates.done);
     if (read.at === 'whole') return opened(read.parcel);
     if (read.at === 'failed') return read.failed;
@@ -161,9 +173,15 @@ async function fetchResult(errand: Errand): Promise<Round<Uint8Array>> {
       if (!isOurs(read.refusal, benchErrors.unknownRequest)) return refused(read.refusal);
       return request.kind === requestKinds.tpm ? failed(linkFault('link-interrupted')) : 'again';
     }
-    const paused = await pause(errand, attempt);
+    const paused = await pause(errand, attempt, askedMs);
     if (!paused.ok) return paused;
   }
+}
+
+/** As `ask` at offset 0 would have answered; undefined where the device leaves the result to be asked for. */
+function firstChunkIn(sent: Answer): Answer | undefined {
+  if (sent.at !== 'answered' || !sent.map.has('d')) return undefined;
+  return { at: 'answered', map: new Map([...sent.map, ['o', 0]]) };
 }
 
 function opened(parcel: Uint8Array): Round<Uint8Array> {

@@ -172,6 +172,8 @@ export interface LinkServerParts {
   readonly memory?: LinkMemory;
   /** The declared buffer size; 384 unless told. */
   readonly bufferBytes?: number;
+  /** [LINK-6.9] How long an answer waits for the end of what runs; 0, or without a memory: never, as older firmware. */
+  readonly holdMs?: number;
 }
 
 export interface LinkServer {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { testDevice } from '../../../test/exams/link-device.ts';
+import { testDevice, testMemory } from '../../../test/exams/link-device.ts';
 import { mynewtFrames, ourVectors } from '../../../test/vectors/link-vectors.ts';
 import { concatBytes, fromBase64, fromHex, toHex, utf8 } from '../base/bytes.ts';
 import { crc16 } from '../base/crc16.ts';
@@ -25,14 +25,16 @@ import {
 } from './messages.ts';
 import { openParcel, packParcel, sha256, wireRequestId } from './parcel.ts';
 import { serveLink } from './server.ts';
+import type { LinkMemory } from './types.ts';
 import type { DeviceTraits } from './types.ts';
 
 const hex = (text: string): Uint8Array => fromHex(text) ?? new Uint8Array(0);
 
 /** What a device answers to one packet, byte for byte. */
-async function answered(packets: readonly string[]): Promise<readonly string[]> {
+async function answered(packets: readonly string[], memory?: LinkMemory): Promise<readonly string[]> {
   const pair = streamPair();
-  serveLink(pair.far, testDevice(), { clock: systemClock, log: silentLog });
+  const remembered = memory === undefined ? {} : { memory };
+  serveLink(pair.far, testDevice(), { clock: systemClock, log: silentLog, ...remembered });
   const decoder = createFrameDecoder(4_096);
   const answers: string[] = [];
   for (const packet of packets) {
@@ -120,20 +122,30 @@ describe('[LINK-8] the vectors', () => {
     expect(decodeInfo(older, 384)).toMatchObject({ finishing: [], isLocked: false, holdsCredential: false });
   });
   it('are what a device answers', async () => {
-    expect(await answered([ourVectors.unknownAsk, ourVectors.sendPacket])).toEqual([
-      ourVectors.unknownPacket,
-      ourVectors.runningPacket,
-    ]);
+    const { unknownAsk, unknownPacket, sendPacket, runningPacket, donePacket } = ourVectors;
+    expect(await answered([unknownAsk, sendPacket])).toEqual([unknownPacket, runningPacket]);
+    // [LINK-6.9]
+    expect(await answered([sendPacket, sendPacket], testMemory())).toEqual([donePacket, donePacket]);
   });
   it('stand in the page', () => {
     const page = readFileSync(join(import.meta.dirname, '../../../docs/bench-link.md'), 'utf8');
-    const { echoPacket, requestId, keyParcel, runningPacket, unknownPacket, settings, failedResult, finish } =
-      ourVectors;
+    const {
+      echoPacket,
+      requestId,
+      keyParcel,
+      runningPacket,
+      donePacket,
+      unknownPacket,
+      settings,
+      failedResult,
+      finish,
+    } = ourVectors;
     for (const bytes of [
       echoPacket,
       requestId.wire,
       keyParcel,
       runningPacket,
+      donePacket,
       unknownPacket,
       settings.content,
       failedResult,
