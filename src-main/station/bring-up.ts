@@ -5,6 +5,7 @@ import { type Result, failed, ok } from '../lib/base/result.ts';
 import { systemCodeOf } from '../lib/files/durable-file.ts';
 import type { UnitView } from '../contract/views.ts';
 import { virtualSerialPrefix } from './batches/naming.ts';
+import { keepHostsReady } from './adapters/ready-hosts.ts';
 import type { HostParts, StationCore } from './composition.ts';
 import { type StationConfig, stationPaths } from './config.ts';
 import { makeFolder } from './data-folder.ts';
@@ -83,6 +84,7 @@ async function everything(up: Work): Promise<void> {
     if (!units.ok) showFault(up, units.fault);
     // A unit that is there must not be passed over because nobody has looked yet.
     await core.presence.look();
+    void keepHostsReady({ ...core, ...host, prepare: async (slot) => core.ports[slot - 1]?.prepare() }, signal);
     await resume(up.interrupted, core, host.log, signal);
     if (!signal.aborted) await switchOnEnrolled(up);
     return ok();

@@ -126,6 +126,17 @@ describe('a port host', () => {
     expect(() => process.kill(pid, 0)).toThrow('ESRCH');
     await pty.close();
   });
+  it('that was started ahead is the one that opens the port', async () => {
+    const pty = must(await openPty({}, systemClock));
+    const host = openPortHost(hostOptions, parts);
+    host.start();
+    const pid = host.pid ?? 0;
+    expect(pid).toBeGreaterThan(0);
+    must(await host.open({ path: pty.path }));
+    expect(host.pid).toBe(pid);
+    await host.close();
+    await pty.close();
+  });
   it('names the port that is not there, and stays ready for one that is', async () => {
     const host = openPortHost(hostOptions, parts);
     const missing = await host.open({ path: join(tmpdir(), 'no-such-port') });

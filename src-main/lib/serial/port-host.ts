@@ -22,6 +22,8 @@ export interface PortHostOptions {
 export interface PortHost {
   /** Opens the adapter's port in the child, which is started when there is none. One port at a time. */
   open(profile: PortProfile): Promise<Result<ByteStream>>;
+  /** Starts the child ahead, so that the next opening does not wait for it. */
+  start(): void;
   /** Of the living child. */
   readonly pid: number | undefined;
   /** Ends the port and the child. */
@@ -69,6 +71,7 @@ export function openPortHost(options: PortHostOptions, parts: PortHostParts): Po
       cancel();
       return opened.ok ? ok(opening.stream) : opened;
     },
+    start: () => void living(),
     get pid() {
       return child?.pid;
     },

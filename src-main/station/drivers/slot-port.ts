@@ -34,6 +34,8 @@ export interface SlotPortParts {
 export interface SlotPort extends BenchSlot {
   /** The line as it is, for the adapter doctor; `change` opens a serial port otherwise than its profile says. */
   openLine(change: Partial<PortProfile>): Promise<Result<ByteStream>>;
+  /** Starts the slot's port host ahead, where its line needs one. */
+  prepare(): Promise<void>;
   /** Ends the slot's port host. */
   close(): Promise<void>;
 }
@@ -52,6 +54,7 @@ async function openWhenFree(open: () => Promise<Result<ByteStream>>, clock: Cloc
 
 export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort {
   const log = parts.log.with({ slot: place.slot });
+  let isClosed = false;
   const host = openPortHost(parts.portHost, { clock: parts.clock, log });
   const openStream = async (baudRate?: number, change: Partial<PortProfile> = {}): Promise<Result<ByteStream>> => {
     const line = await place.line(baudRate);
@@ -75,6 +78,14 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
       return driver;
     },
     openLine: (change) => openStream(undefined, change),
-    close: () => host.close(),
+    prepare: async () => {
+      const line = await place.line(undefined);
+      // Closed meanwhile: what is started now would outlive the station's stop.
+      if (line.ok && line.value.kind === 'serial' && !isClosed) host.start();
+    },
+    close: () => {
+      isClosed = true;
+      return host.close();
+    },
   } satisfies SlotPort);
 }
