@@ -57,8 +57,8 @@ const verdictLimitMs = 120_000;
 export async function openBenchLab({ folder, block }: BenchContext, name: string, plan: LabPlan): Promise<BenchLab> {
   const { slots, baudRate, tpms, quantity } = plan;
   const own = join(folder, name);
-  const { host, addresses } = await startHost({ folder, slots, over: baudRate === undefined ? 'tcp' : 'pty', tpms });
-  const line = baudRate === undefined ? undefined : await startLines(folder, slots, baudRate);
+  const { host, addresses } = await startHost({ folder, slots, tpms });
+  const line = baudRate === undefined ? undefined : await startLines(folder, addresses, baudRate);
   const words = addresses.flatMap((address, at) => [
     '--slot',
     baudRate === undefined ? `${at + 1}=tcp:${address}` : `${at + 1}=serial:${lineOf(folder, at + 1)}`,
@@ -71,6 +71,7 @@ export async function openBenchLab({ folder, block }: BenchContext, name: string
     const { target } = must(await client.call('station.get', {}));
     return target.state !== 'starting' && target.state !== 'offline' && (await readySlots(client)) === slots;
   });
+  if (line !== undefined) await untilHosts(client.pid ?? 0, slots);
   await openBatch(station, quantity);
   const waiting = new Map<string, (verdict: Omit<Verdict, 'ms'>) => void>();
   client.onEvent((event) => {
@@ -140,6 +141,13 @@ function parsed(path: string): Stalls | undefined {
   }
 }
 
+/** The station starts them one after another once it is up; a technician has not scanned anything by then. */
+async function untilHosts(pid: number, slots: number): Promise<void> {
+  await until('a port host for each slot', 60_000, async () => {
+    return memoryOfTree(pid).filter(({ name }) => name === 'port host').length === slots;
+  });
+}
+
 async function startHost(order: HostOrder) {
   const host = fork(file('unit-host.ts'), [JSON.stringify(order)]);
   const ended = once(host, 'exit').then((): never => {
@@ -153,9 +161,9 @@ async function startHost(order: HostOrder) {
 const lineOf = (folder: string, slot: number): string => join(folder, `line-${slot}`);
 
 /** The lines as a program of their own, so that pacing them is no load of who is measured. */
-async function startLines(folder: string, slots: number, baudRate: number): Promise<ChildProcess> {
-  const lines = Array.from({ length: slots }, (_, at) => ({
-    unit: join(folder, `unit-${at + 1}`),
+async function startLines(folder: string, units: readonly string[], baudRate: number): Promise<ChildProcess> {
+  const lines = units.map((address, at) => ({
+    unit: `tcp:${address}`,
     station: lineOf(folder, at + 1),
     options: { baudRate },
   }));

@@ -2,7 +2,8 @@
 import type { Clock } from '../../src-main/lib/base/clock.ts';
 import { silentLog } from '../../src-main/lib/base/log.ts';
 import { type Result, ok } from '../../src-main/lib/base/result.ts';
-import { openPty, openSerialPort } from '../../src-main/lib/serial/index.ts';
+import type { ByteStream } from '../../src-main/lib/base/stream.ts';
+import { openPty, openSerialPort, openTcpStream } from '../../src-main/lib/serial/index.ts';
 import { type Proxy, type ProxyOptions, openProxy } from './proxy.ts';
 
 export interface PtyProxy extends Proxy {
@@ -11,10 +12,16 @@ export interface PtyProxy extends Proxy {
 }
 
 export interface PtyProxyPlaces {
-  /** The unit's port: an agent's pseudo-terminal, or a real one. */
+  /** The unit's port: an agent's pseudo-terminal, or a real one; or where it listens, as `tcp:HOST:PORT`. */
   readonly unitPath: string;
   /** A stable name for the station's end. */
   readonly linkPath?: string;
+}
+
+function openUnit(place: string, clock: Clock): Promise<Result<ByteStream>> {
+  const [, host, port] = /^tcp:(.+):(\d+)$/.exec(place) ?? [];
+  if (host === undefined) return openSerialPort({ path: place }, { clock, log: silentLog });
+  return openTcpStream({ host, port: Number(port) }, clock);
 }
 
 export async function openPtyProxy(
@@ -22,7 +29,7 @@ export async function openPtyProxy(
   options: ProxyOptions,
   clock: Clock,
 ): Promise<Result<PtyProxy>> {
-  const unit = await openSerialPort({ path: places.unitPath }, { clock, log: silentLog });
+  const unit = await openUnit(places.unitPath, clock);
   if (!unit.ok) return unit;
   const pty = await openPty(places.linkPath === undefined ? {} : { linkPath: places.linkPath }, clock);
   if (!pty.ok) {
