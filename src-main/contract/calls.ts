@@ -106,8 +106,10 @@ export const calls = {
   'recovery.list': call(Nothing, Recovery),
   /** A person says which slot the unit is in; without one, the slot it was in. */
   'recovery.resume': call(z.strictObject({ unitId: Id, slot: Slot.optional() }), SlotView),
-  /** Sets the unit aside. A later scan takes it up again all the same. */
-  'recovery.name': call(z.strictObject({ unitId: Id, reason: Reason }), Recovery),
+  /** Sets the unit aside: it stays listed. A later scan takes it up again all the same. */
+  'recovery.setAside': call(z.strictObject({ unitId: Id, reason: Reason }), Recovery),
+  /** Ends it: it is listed no more; the report and the audit chain tell why. Its identities stay its own. */
+  'recovery.scrap': call(z.strictObject({ unitId: Id, reason: Reason }), Recovery),
 
   'golden.list': call(Nothing, Golden),
   'golden.add': call(

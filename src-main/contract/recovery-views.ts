@@ -10,10 +10,10 @@ const Count = z.int().nonnegative();
 export const steps = ['generate-key', 'write-certificates', 'write-settings', 'retire', 'lock'] as const;
 export type Step = (typeof steps)[number];
 
-export const recoveryStates = ['waiting', 'asking', 'finished', 'named'] as const;
+export const recoveryStates = ['waiting', 'asking', 'named', 'set-aside', 'finished'] as const;
 export type RecoveryState = (typeof recoveryStates)[number];
 
-/** A unit whose run was cut. Shown until the next start once it is `finished`, or `named` by a person. */
+/** A unit whose run was cut: listed until a person scraps it, or, once it is `finished`, until the next start. */
 export const RecoveryUnitView = z.object({
   unitId: Id,
   /** The run that was cut; of several, the last. */
@@ -29,13 +29,14 @@ export const RecoveryUnitView = z.object({
   open: z.array(z.enum(steps)),
   /**
    * `waiting`: for a person, or for the unit to be plugged in; `asking`: a run asks it what it holds, and finishes it;
-   * `finished`: it passed; `named`: by the station, with a fault, or set aside by a person, with a reason.
+   * `named`: by the station, with a fault; `set-aside`: by a person, with a reason; `finished`: it passed.
    */
   state: z.enum(recoveryStates),
   fault: Fault.optional(),
-  /** Of a person who set it aside. */
+  /** Of a unit that is set aside: why, by whom, and when. */
   reason: z.string().optional(),
-  namedBy: z.string().optional(),
+  decidedBy: z.string().optional(),
+  decidedMs: TimeMs.optional(),
 });
 export type RecoveryUnitView = z.infer<typeof RecoveryUnitView>;
 

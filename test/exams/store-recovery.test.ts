@@ -27,6 +27,7 @@ function cutUnit(ops: StoreOperations, change: Partial<EndRecord> = cut, serialN
   return { batch, unitId };
 }
 
+const again = { to: 'set-aside', reason: 'again', by: 'Sam' } as const;
 const stateOf = (ops: StoreOperations) => must(ops.listRecoveries()).map(({ state }) => state);
 
 describe('an interrupted unit', () => {
@@ -103,25 +104,49 @@ describe('an interrupted unit', () => {
     expect(stateOf(ops)).toEqual(['named']);
   });
 
-  it('is set aside by a person with a reason, and taken up again by a later scan', () => {
-    const { ops, file } = newStore();
-    const { batch, unitId } = cutUnit(ops);
-    must(ops.nameRecovery(unitId, 'board is burnt', 'Sam'));
-    expect(must(ops.listRecoveries())).toMatchObject([{ state: 'named', reason: 'board is burnt', namedBy: 'Sam' }]);
+  it('is set aside by a person with a reason, stays so over every restart, and is taken up by a later scan', () => {
+    const { ops: first, file, store } = newStore();
+    const { batch, unitId } = cutUnit(first);
+    must(first.decideRecovery({ unitId, to: 'set-aside', reason: 'board is burnt', by: 'Sam' }));
+    const aside = [{ state: 'set-aside', reason: 'board is burnt', decidedBy: 'Sam', decidedMs: startMs }];
+    expect(must(first.listRecoveries())).toMatchObject(aside);
+    store.close();
+    const { ops } = newStore(file);
+    must(ops.forgetRecoveries());
+    expect(must(ops.listRecoveries())).toMatchObject(aside);
     expect(eventsOf(file, 'unit.set-aside')).toEqual([{ unitId, reason: 'board is burnt' }]);
     expect(must(ops.autoRecoveries())).toEqual([]);
     expect(must(ops.begin(startOf(batch, 'SN1', 'second'))).open).toEqual([intent]);
-    expect(codeOf(ops.nameRecovery(unitId, 'again', 'Sam'))).toBe('unit-in-work');
+    expect(stateOf(ops)).toEqual(['asking']);
+    expect(codeOf(ops.decideRecovery({ ...again, unitId }))).toBe('unit-in-work');
     must(ops.end(run('second'), cut));
     expect(stateOf(ops)).toEqual(['waiting']);
   });
 
+  it('is scrapped by a person: listed no more, told by the report, and finished by a later pass', () => {
+    const { ops, file } = newStore();
+    const { batch, unitId } = cutUnit(ops);
+    must(ops.decideRecovery({ unitId, to: 'scrapped', reason: 'in the bin', by: 'Sam' }));
+    expect(must(ops.listRecoveries())).toEqual([]);
+    expect(codeOf(ops.decideRecovery({ ...again, unitId }))).toBe('recovery-unknown');
+    expect(eventsOf(file, 'unit.scrapped')).toEqual([{ unitId, reason: 'in the bin' }]);
+    const told = { decision: 'scrapped', decisionReason: 'in the bin', decidedBy: 'Sam', decidedMs: startMs };
+    must(ops.forgetRecoveries());
+    expect(must(ops.reportUnits(batch.batchId, 0)).units).toMatchObject([told]);
+    const record = tpmPass('SN1', startMs + 9_000);
+    must(ops.begin(startOf(batch, 'SN1', 'second')));
+    must(ops.claim(run('second'), claimsOf(record)));
+    must(ops.pass(run('second'), record));
+    expect(stateOf(ops)).toEqual(['finished']);
+    expect(must(ops.reportUnits(batch.batchId, 0)).units[0]).not.toHaveProperty('decision');
+  });
+
   it('can be set aside only while it is one', () => {
     const { ops } = newStore();
-    expect(codeOf(ops.nameRecovery('nobody', 'no reason', 'Sam'))).toBe('unit-unknown');
+    expect(codeOf(ops.decideRecovery({ ...again, unitId: 'nobody' }))).toBe('unit-unknown');
     const { unitId } = must(ops.begin(startOf(openedBatch(ops), 'SN1')));
     must(ops.end(run('run-SN1'), unplugged));
-    expect(codeOf(ops.nameRecovery(unitId, 'no reason', 'Sam'))).toBe('recovery-unknown');
+    expect(codeOf(ops.decideRecovery({ ...again, unitId }))).toBe('recovery-unknown');
   });
 });
 

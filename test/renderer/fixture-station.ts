@@ -157,11 +157,12 @@ export function createFixtureStation(scene: Scene): FixtureStation {
       const at = slots.find((one) => one.slot === (slot ?? unit?.slot));
       return unit === undefined || at === undefined ? 'no-unit' : start(at, unit.serialNumber);
     },
-    'recovery.name': ({ unitId, reason }) => {
-      const named = { state: 'named' as const, reason, namedBy: station.operator };
-      cut = cut.map((unit) => (unit.unitId === unitId ? { ...unit, ...named } : unit));
+    'recovery.setAside': ({ unitId, reason }) => {
+      const aside = { state: 'set-aside' as const, reason, decidedBy: station.operator, decidedMs: nowMs };
+      cut = cut.map((unit) => (unit.unitId === unitId ? { ...unit, ...aside } : unit));
       return { units: cut };
     },
+    'recovery.scrap': ({ unitId }) => ({ units: (cut = cut.filter((unit) => unit.unitId !== unitId)) }),
     'golden.list': () => ({ samples }),
     'golden.add': (sample) => ({
       samples: (samples = [...samples, { ...sample, addedMs: nowMs, addedBy: station.operator }]),

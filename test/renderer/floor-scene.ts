@@ -25,7 +25,10 @@ export const interruptedUnits: readonly RecoveryUnitView[] = [
   unit(1, {}),
   unit(2, { phase: 'verify', open: ['write-certificates', 'write-settings'], fault }),
   unit(3, { state: 'asking', phase: 'prove', open: [] }),
-  unit(4, { state: 'named', reason: 'The board is burnt', namedBy: 'Ada Okafor', open: ['generate-key'] }),
+  unit(4, {
+    ...{ state: 'set-aside', reason: 'The board is burnt', decidedBy: 'Ada Okafor', decidedMs: nowMs - 30_000 },
+    open: ['generate-key'],
+  }),
 ];
 
 export const goldenSamples: readonly GoldenSampleView[] = [

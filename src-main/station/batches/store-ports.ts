@@ -109,6 +109,11 @@ export interface ReportUnit {
   readonly enrolledMs?: number;
   readonly registeredMs?: number;
   readonly seenMs?: number;
+  /** What a person decided on a unit that was interrupted and has not passed since. */
+  readonly decision?: 'set-aside' | 'scrapped';
+  readonly decisionReason?: string;
+  readonly decidedBy?: string;
+  readonly decidedMs?: number;
 }
 
 export interface ReportBatch {

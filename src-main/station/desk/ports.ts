@@ -50,7 +50,12 @@ export interface DeskStore {
   removeSample(serialNumber: string, by: string): Promise<Result<void>>;
   rework(order: { unitId: string; reason: string; by: string }): Promise<Result<UnitView>>;
   unitHistory(unitId: string): Promise<Result<UnitHistoryView>>;
-  nameRecovery(unitId: string, reason: string, by: string): Promise<Result<void>>;
+  decideRecovery(decision: {
+    unitId: string;
+    to: 'set-aside' | 'scrapped';
+    reason: string;
+    by: string;
+  }): Promise<Result<void>>;
   /** Into the audit chain. */
   appendEvent(event: {
     readonly kind: string;

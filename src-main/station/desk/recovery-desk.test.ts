@@ -15,8 +15,8 @@ function deskOf(state: 'open' | 'closed' = 'open') {
   const asked: string[] = [];
   const store = {
     listRecoveries: async () => ok([unit]),
-    nameRecovery: async (...words: readonly string[]) => {
-      asked.push(words.join(' '));
+    decideRecovery: async ({ unitId, to, reason, by }: Readonly<Record<string, string>>) => {
+      asked.push(`${unitId} ${to} ${reason} ${by}`);
       return ok();
     },
     openedBatch: async (batchId: string) => ok({ ...batchOf(), batchId, state: batchId === 'b1' ? state : 'open' }),
@@ -59,9 +59,10 @@ describe('the counter of interrupted units', () => {
     expect(started).toEqual([]);
   });
 
-  it('sets a unit aside in the name of who works here, and shows the list after it', async () => {
+  it('sets a unit aside or scraps it in the name of who works here, and shows the list after it', async () => {
     const { calls, asked } = deskOf();
-    expect(await calls['recovery.name']({ unitId: 'u1', reason: 'burnt' })).toEqual(ok({ units: [unit] }));
-    expect(asked).toEqual(['u1 burnt Toni']);
+    expect(await calls['recovery.setAside']({ unitId: 'u1', reason: 'burnt' })).toEqual(ok({ units: [unit] }));
+    expect(await calls['recovery.scrap']({ unitId: 'u1', reason: 'melted' })).toEqual(ok({ units: [unit] }));
+    expect(asked).toEqual(['u1 set-aside burnt Toni', 'u1 scrapped melted Toni']);
   });
 });

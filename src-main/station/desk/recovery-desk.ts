@@ -19,15 +19,17 @@ export function recoveryCalls(parts: RecoveryDeskParts) {
     const units = await store.listRecoveries();
     return units.ok ? ok({ units: [...units.value] }) : units;
   };
+  const decide = async (decided: Decided, to: 'set-aside' | 'scrapped') => {
+    const done = await store.decideRecovery({ ...decided, to, by: station.view().operator });
+    return done.ok ? listed() : done;
+  };
   return {
     'unit.history': ({ unitId }: { readonly unitId: string }) => store.unitHistory(unitId),
     'unit.rework': ({ unitId, reason }: Decided) => store.rework({ unitId, reason, by: station.view().operator }),
     'recovery.list': listed,
     'recovery.resume': (input: ResumeOrder) => resume(parts, input),
-    'recovery.name': async ({ unitId, reason }: Decided) => {
-      const named = await store.nameRecovery(unitId, reason, station.view().operator);
-      return named.ok ? listed() : named;
-    },
+    'recovery.setAside': (decided: Decided) => decide(decided, 'set-aside'),
+    'recovery.scrap': (decided: Decided) => decide(decided, 'scrapped'),
     ...goldenCalls(parts),
   } as const;
 }

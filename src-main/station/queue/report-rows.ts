@@ -65,6 +65,10 @@ interface ReportRow {
   readonly enrolled_ms: number | null;
   readonly registered_ms: number | null;
   readonly seen_ms: number | null;
+  readonly decision: 'set-aside' | 'scrapped' | null;
+  readonly decision_reason: string | null;
+  readonly decided_by: string | null;
+  readonly decided_ms: number | null;
 }
 
 export interface ReportPage {
@@ -80,10 +84,12 @@ export function reportUnits(context: ReadingContext, batchId: BatchId, after: nu
       if (!batch.ok) return batch;
       const rows = db.all<ReportRow>(
         `SELECT units.*, runs.verdict, runs.phase, runs.fault AS fault, runs.evidence,
-          outbox.kind AS enrollment_kind, outbox.key AS enrollment_key, outbox.state AS enrollment_state
+          outbox.kind AS enrollment_kind, outbox.key AS enrollment_key, outbox.state AS enrollment_state,
+          recoveries.state AS decision, reason AS decision_reason, decided_by, decided_ms
           FROM units
           LEFT JOIN runs ON runs.unit = units.seq AND runs.number = units.runs
           LEFT JOIN outbox ON outbox.id = units.outbox
+          LEFT JOIN recoveries ON recoveries.unit = units.seq AND recoveries.state IN ('set-aside', 'scrapped')
           WHERE units.batch = ? AND units.seq > ? ORDER BY units.seq LIMIT ?`,
         ...[batch.value.seq, after, reportPageUnits],
       );
@@ -116,6 +122,10 @@ function reportUnit(row: ReportRow): ReportUnit {
     ...optional('enrolledMs', row.enrolled_ms),
     ...optional('registeredMs', row.registered_ms),
     ...optional('seenMs', row.seen_ms),
+    ...optional('decision', row.decision),
+    ...optional('decisionReason', row.decision_reason),
+    ...optional('decidedBy', row.decided_by),
+    ...optional('decidedMs', row.decided_ms),
   };
 }
 

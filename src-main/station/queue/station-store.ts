@@ -73,7 +73,7 @@ const journalOver = (asked: Ask) => ({
   forgetRecoveries: asked('forgetRecoveries'),
   autoRecoveries: asked('autoRecoveries'),
   listRecoveries: asked('listRecoveries'),
-  nameRecovery: asked('nameRecovery'),
+  decideRecovery: asked('decideRecovery'),
   outboxRelease: asked('outboxRelease'),
   outboxTake: asked('outboxTake'),
   outboxSettle: asked('outboxSettle'),

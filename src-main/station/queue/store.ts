@@ -15,6 +15,7 @@ import * as journal from './journal.ts';
 import { lastRuns } from './last-runs.ts';
 import { begin } from './migrations/0001-begin.ts';
 import { recoverReworkGolden } from './migrations/0002-recover-rework-golden.ts';
+import { setAsideAndScrap } from './migrations/0003-set-aside-and-scrap.ts';
 import * as outbox from './outbox.ts';
 import { pass } from './pass.ts';
 import * as recoveries from './recoveries.ts';
@@ -26,7 +27,7 @@ import { unitHistory } from './unit-history.ts';
 import * as slots from './slots.ts';
 import * as units from './units.ts';
 
-export const migrations = [begin, recoverReworkGolden] as const;
+export const migrations = [begin, recoverReworkGolden, setAsideAndScrap] as const;
 
 export interface OpenStoreOptions {
   readonly file: string;
@@ -88,7 +89,7 @@ function operations(context: StoreContext) {
     forgetRecoveries: () => recoveries.forgetRecoveries(context),
     autoRecoveries: () => recoveries.autoRecoveries(context),
     listRecoveries: () => recoveries.listRecoveries(context),
-    nameRecovery: (unitId: string, reason: string, by: string) => recoveries.nameRecovery(context, unitId, reason, by),
+    decideRecovery: (decision: recoveries.RecoveryDecision) => recoveries.decideRecovery(context, decision),
     openBatch: (order: batches.OpenBatch) => batches.openBatch(context, order),
     selectBatch: (batchId: string, by: string) => batches.selectBatch(context, batchId, by),
     closeBatch: (batchId: string, by: string) => batches.closeBatch(context, batchId, by),

@@ -32,7 +32,7 @@ const closeMs = 10_000;
 
 /** Asking these twice changes nothing the second time. The others end with a fault when their answer was lost. */
 const notRepeatable: ReadonlySet<OperationName> = new Set([
-  ...(['outboxTake', 'appendEvent', 'retryOutbox', 'openBatch', 'nameRecovery', 'rework', 'removeSample'] as const),
+  ...(['outboxTake', 'appendEvent', 'retryOutbox', 'openBatch', 'decideRecovery', 'rework', 'removeSample'] as const),
 ]);
 
 interface Question {

@@ -39,6 +39,10 @@ export const columns: Readonly<Record<string, Column>> = {
   enrolled_at: (unit) => time(unit.enrolledMs),
   registered_at: (unit) => time(unit.registeredMs),
   seen_at: (unit) => time(unit.seenMs),
+  decision: (unit) => unit.decision,
+  decision_reason: (unit) => unit.decisionReason,
+  decided_by: (unit) => unit.decidedBy,
+  decided_at: (unit) => time(unit.decidedMs),
   chain_events: (_, batch) => batch.chainSeq,
   chain_head: (_, batch) => batch.chainHead,
 };

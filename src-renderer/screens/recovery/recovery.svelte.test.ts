@@ -38,16 +38,22 @@ describe('interrupted units', () => {
     expect(of('recovery.resume')).toEqual([]);
   });
 
-  it('are set aside with a reason, and not without', async () => {
+  it('are set aside with a reason and not without, stay listed, and are scrapped from there', async () => {
     const { app, screen, unit, of } = await screenOf();
-    screen.name(unit(0).unitId);
+    screen.decide(unit(0).unitId);
     screen.reason = ' x ';
-    await screen.setAside(unit(0).unitId);
+    await screen.end(unit(0));
     expect(screen.reasonWrong).toBe(words.recovery.reasonWrong);
     screen.reason = 'The board is burnt';
-    await screen.setAside(unit(0).unitId);
-    expect(of('recovery.name')).toEqual([{ unitId: 'u1', reason: 'The board is burnt' }]);
+    await screen.end(unit(0));
+    expect(of('recovery.setAside')).toEqual([{ unitId: 'u1', reason: 'The board is burnt' }]);
     expect(app.recovery.waiting).toHaveLength(1);
-    expect(screen.namingId).toBeUndefined();
+    expect(screen.decidingId).toBeUndefined();
+    expect(unit(0)).toMatchObject({ state: 'set-aside', reason: 'The board is burnt' });
+    screen.decide(unit(0).unitId);
+    screen.reason = 'It is in the bin';
+    await screen.end(unit(0));
+    expect(of('recovery.scrap')).toEqual([{ unitId: 'u1', reason: 'It is in the bin' }]);
+    expect(screen.units.some(({ unitId }) => unitId === 'u1')).toBe(false);
   });
 });

@@ -1,4 +1,4 @@
-/** What a person decides on an interrupted unit: resume it in a slot, or set it aside with a reason. */
+/** What a person decides on an interrupted unit: resume it in a slot, set it aside with a reason, or scrap it. */
 import type { RecoveryUnitView } from '../../../src-main/contract/recovery-views.ts';
 import type { App } from '../../state/app.svelte.ts';
 import { Task } from '../../state/task.svelte.ts';
@@ -10,8 +10,8 @@ export class RecoveryScreen {
   readonly act: Task;
   /** The unit that the last press was for. */
   actedOn = $state<string>();
-  /** The unit that is being set aside. */
-  namingId = $state<string>();
+  /** The unit that is being set aside, or scrapped. */
+  decidingId = $state<string>();
   reason = $state('');
   isChecked = $state(false);
   slots = $state<Record<string, string>>({});
@@ -54,20 +54,22 @@ export class RecoveryScreen {
     this.#app.screen = 'bench';
   }
 
-  name(unitId: string | undefined): void {
-    this.namingId = unitId;
+  decide(unitId: string | undefined): void {
+    this.decidingId = unitId;
     this.reason = '';
     this.isChecked = false;
   }
 
-  async setAside(unitId: string): Promise<void> {
+  /** One that is set aside already is scrapped; any other is set aside. */
+  async end({ unitId, state }: RecoveryUnitView): Promise<void> {
     this.isChecked = true;
     if (this.reasonWrong !== undefined) return;
     this.actedOn = unitId;
     const reason = this.reason.trim();
-    const named = await this.act.run(() => this.#app.station.ask('recovery.name', { unitId, reason }));
-    if (named === undefined) return;
-    this.#app.recovery.units = named.units;
-    this.name(undefined);
+    const call = state === 'set-aside' ? 'recovery.scrap' : 'recovery.setAside';
+    const left = await this.act.run(() => this.#app.station.ask(call, { unitId, reason }));
+    if (left === undefined) return;
+    this.#app.recovery.units = left.units;
+    this.decide(undefined);
   }
 }
