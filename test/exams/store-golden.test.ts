@@ -4,6 +4,7 @@ import { must } from '../../src-main/lib/base/result.ts';
 import type { Verdict } from '../../src-main/contract/views.ts';
 import type { Batch } from '../../src-main/station/batches/model.ts';
 import { chainOf, codeOf, eventsOf, newStore, openedBatch, type TestStore } from './store-fixtures.ts';
+import { sqliteRows } from '../flows/support/witness-sqlite.ts';
 import { run, startMs, startOf } from './store-units.ts';
 
 const good = { name: 'Good 1', serialNumber: 'SN90', expect: 'pass' } as const;
@@ -39,12 +40,18 @@ describe('golden samples', () => {
     expect(codeOf(test.ops.addSample({ ...good, serialNumber: 'SN92' }, 'Sam'))).toBe('golden-name-taken');
   });
 
-  it('can be removed and added again, also under a name that is free again', () => {
+  it('can be removed and added again, also under a name that is free again; what is removed keeps its own', () => {
     const { test, batch } = demanding();
     must(test.ops.removeSample('SN90', 'Sam'));
     expect(codeOf(test.ops.removeSample('SN90', 'Sam'))).toBe('golden-unknown');
     expect(codeOf(test.ops.beginSample(startOf(batch, 'SN90')))).toBe('golden-unknown');
     must(test.ops.addSample({ ...good, serialNumber: 'SN93' }, 'Sam'));
+    const rows = sqliteRows(test.file, 'SELECT serial_number, name FROM golden_samples ORDER BY serial_number');
+    expect(rows).toEqual([
+      { serial_number: 'SN90', name: 'Good 1' },
+      { serial_number: 'SN91', name: 'Bad 1' },
+      { serial_number: 'SN93', name: 'Good 1' },
+    ]);
     expect(eventsOf(test.file, 'golden.removed')).toEqual([{ serialNumber: 'SN90' }]);
   });
 });

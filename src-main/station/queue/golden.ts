@@ -72,11 +72,6 @@ export function addSample(context: StoreContext, order: SampleOrder, by: string)
     const isTaken = samples.some((one) => one.name === name && one.serial_number !== serialNumber);
     if (isTaken) return failed(batchFault('golden-name-taken', { name }));
     if (samples.length >= maxSamples) return failed(batchFault('golden-too-many', { limit: maxSamples }));
-    // A name that a removed sample had is free again.
-    db.run(
-      `UPDATE golden_samples SET name = serial_number || ' ' || name WHERE name = ? AND removed_ms IS NOT NULL`,
-      name,
-    );
     db.run(
       `INSERT INTO golden_samples (serial_number, name, expect, added_ms, added_by) VALUES (?, ?, ?, ?, ?)
         ON CONFLICT (serial_number) DO UPDATE SET name = excluded.name, expect = excluded.expect,

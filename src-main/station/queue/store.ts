@@ -16,6 +16,7 @@ import { lastRuns } from './last-runs.ts';
 import { begin } from './migrations/0001-begin.ts';
 import { recoverReworkGolden } from './migrations/0002-recover-rework-golden.ts';
 import { setAsideAndScrap } from './migrations/0003-set-aside-and-scrap.ts';
+import { namesOfGoldenSamples } from './migrations/0004-names-of-golden-samples.ts';
 import * as outbox from './outbox.ts';
 import { pass } from './pass.ts';
 import * as recoveries from './recoveries.ts';
@@ -27,7 +28,7 @@ import { unitHistory } from './unit-history.ts';
 import * as slots from './slots.ts';
 import * as units from './units.ts';
 
-export const migrations = [begin, recoverReworkGolden, setAsideAndScrap] as const;
+export const migrations = [begin, recoverReworkGolden, setAsideAndScrap, namesOfGoldenSamples] as const;
 
 export interface OpenStoreOptions {
   readonly file: string;
