@@ -211,7 +211,7 @@ export const BatchView = z.object({
   }),
   /** First-pass yield: units that passed on their first run / units with a verdict; absent with none. */
   firstPassYield: z.number().min(0).max(1).optional(),
-  /** Of a batch with golden samples: which of the two were checked in this shift; checks since `sinceMs` count. */
+  /** Of a batch with golden samples: which of the two were checked for it in this shift; checks since `sinceMs` count. */
   goldenCheck: z.object({ passDone: z.boolean(), failDone: z.boolean(), sinceMs: TimeMs }).optional(),
 });
 export type BatchView = z.infer<typeof BatchView>;

@@ -5,16 +5,16 @@ import type { GoldenSampleView } from '../../contract/recovery-views.ts';
 import type { BatchView, Verdict } from '../../contract/views.ts';
 import { batchFault } from '../batches/faults.ts';
 import type { RunId } from '../batches/model.ts';
+import { sampleDue, shiftSinceMs } from '../batches/shift.ts';
 import type { RunStart, SampleRecord } from '../bench/ports.ts';
 import type { StoreContext } from './context.ts';
 import { appendEvent } from './events.ts';
 import { storeFault } from './faults.ts';
+import { operatorSinceMs } from './settings.ts';
 import { type BatchRow, batchBySeq, batchRow, termsOf } from './rows.ts';
 
 // A drawer holds a good and a bad one of each product; more are found by nobody.
 const maxSamples = 100;
-/** A shift ends when the operator changes, and at the latest after so long (docs/decisions/0015). */
-const shiftMs = 12 * 3_600_000;
 
 export interface SampleOrder {
   readonly name: string;
@@ -155,8 +155,7 @@ function tellSample(db: WriteDb, run: SampleRunRow, { runId, isAsExpected, recor
 /** Undefined for a batch that demands no samples. */
 export function goldenCheck(db: ReadDb, batch: BatchRow, nowMs: number): BatchView['goldenCheck'] {
   if (termsOf(batch).goldenSamples !== true) return undefined;
-  const kept = db.get<{ value: string }>(`SELECT value FROM settings WHERE key = 'operatorSinceMs'`);
-  const sinceMs = Math.max(Number(kept?.value ?? 0), batch.opened_ms, nowMs - shiftMs);
+  const sinceMs = shiftSinceMs({ nowMs, batchOpenedMs: batch.opened_ms, operatorSinceMs: operatorSinceMs(db) });
   const met = db.all<{ expect: string }>(
     'SELECT DISTINCT expect FROM golden_runs WHERE batch = ? AND is_as_expected = 1 AND ended_ms >= ?',
     ...[batch.seq, sinceMs],
@@ -168,16 +167,13 @@ export function goldenCheck(db: ReadDb, batch: BatchRow, nowMs: number): BatchVi
 /** Whether ordinary units may be taken now. */
 export function mayTakeUnits(db: ReadDb, batch: BatchRow, nowMs: number): Result<void> {
   const check = goldenCheck(db, batch, nowMs);
-  if (check === undefined || (check.passDone && check.failDone)) return ok();
-  const expect = check.passDone ? 'fail' : 'pass';
+  const due = check === undefined ? undefined : sampleDue(check);
+  if (due === undefined) return ok();
   const names = db
-    .all<SampleRow>(
-      'SELECT * FROM golden_samples WHERE expect = ? AND removed_ms IS NULL ORDER BY name LIMIT 3',
-      expect,
-    )
+    .all<SampleRow>('SELECT * FROM golden_samples WHERE expect = ? AND removed_ms IS NULL ORDER BY name LIMIT 3', due)
     .map(({ name }) => name);
-  if (names.length === 0) return failed(batchFault('golden-none', { kind: inWords[expect] }));
-  return failed(batchFault('golden-due', { kind: inWords[expect], names: names.join(', ') }));
+  if (names.length === 0) return failed(batchFault('golden-none', { kind: inWords[due] }));
+  return failed(batchFault('golden-due', { kind: inWords[due], names: names.join(', ') }));
 }
 
 const inWords = { pass: 'known-good', fail: 'known-bad' } as const;

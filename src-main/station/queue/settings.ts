@@ -22,7 +22,7 @@ export interface SettingsChange {
   readonly scanRules?: ScanRules;
 }
 
-/** `operatorSinceMs`: when a shift began (docs/decisions/0015). */
+/** `operatorSinceMs`: when the operator took over, for `batches/shift.ts`. */
 type SettingKey = keyof StationSettings | 'scanRules' | 'operatorSinceMs';
 
 export function keepSetting(db: WriteDb, key: SettingKey, value: string): void {
@@ -44,6 +44,12 @@ export function settingsIn(db: ReadDb): StationSettings {
     ...optional('selectedBatchId', kept.get('selectedBatchId')),
     ...(lastSeen === undefined ? {} : { lastSeenMs: Number(lastSeen) }),
   };
+}
+
+/** When who works here now took over. */
+export function operatorSinceMs(db: ReadDb): number | undefined {
+  const kept = db.get<{ value: string }>(`SELECT value FROM settings WHERE key = 'operatorSinceMs'`);
+  return kept === undefined ? undefined : Number(kept.value);
 }
 
 /** At open: a new file gets its station id. */
