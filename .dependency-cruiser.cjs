@@ -53,12 +53,14 @@ const rules = {
     ),
     only('bench-owns-its-ports', 'station/bench', ['lib/base/', 'contract/', 'station/batches/']),
     only('batches-own-their-ports', 'station/batches', ['lib/base/', 'contract/']),
+    only('scan-knows-no-bench', 'station/scan', ['lib/base/', 'contract/', 'station/batches/']),
     ...['drivers', 'queue', 'sync', 'signers', 'reports', 'embedded', 'desk', 'adapters'].map((room) =>
       only(`station-${room}-implements`, `station/${room}`, [
         'lib/',
         'contract/',
         'station/bench/',
         'station/batches/',
+        ...(room === 'desk' ? ['station/scan/'] : []),
       ]),
     ),
     {

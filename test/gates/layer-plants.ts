@@ -64,6 +64,9 @@ export const layerPlants: readonly LayerPlant[] = [
   ...plant('contract-knows-base-only', 'contract', 'src-main/lib/dps/part.ts', 'src-main/station/part.ts'),
   ...plant('service-core-decides', 'service/core', 'src-main/service/http/part.ts'),
   ...plant('bench-owns-its-ports', 'station/bench', 'src-main/station/queue/part.ts', 'src-main/lib/tpm/part.ts'),
+  ...plant('scan-knows-no-bench', 'station/scan', 'src-main/station/bench/part.ts', 'src-main/lib/tpm/part.ts'),
+  // A room that only the desk uses.
+  ...plant('station-sync-implements', 'station/sync', 'src-main/station/scan/part.ts'),
   ...plant('batches-own-their-ports', 'station/batches', 'src-main/station/bench/part.ts', 'src-main/lib/tpm/part.ts'),
   ...plant('cli-starts-programs-imports-none', 'cli', 'src-main/station/part.ts', 'src-main/service/part.ts'),
   ...plant('electron-only-in-its-shell', 'station', 'electron'),

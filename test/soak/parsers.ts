@@ -21,7 +21,7 @@ import { certificateFromPemOrBase64, certificatesFromPem, toPem } from '../../sr
 import { compareReaders } from '../exams/certificate-facts.ts';
 import { publicKeyFacts } from '../../src-main/lib/x509/public-key.ts';
 import type { WebRequest } from '../../src-main/lib/listen/https-server.ts';
-import { createScanReader, defaultScanRules } from '../../src-main/station/bench/scan-reader.ts';
+import { createScanReader, defaultScanRules } from '../../src-main/station/scan/scan-reader.ts';
 import { deviceRoutes, type DeviceApiParts } from '../../src-main/service/http/device-api.ts';
 import { findRoute } from '../../src-main/service/http/routes.ts';
 import { deviceParsers } from './device-parsers.ts';

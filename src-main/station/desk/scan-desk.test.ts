@@ -4,7 +4,7 @@ import type { SlotView } from '../../contract/views.ts';
 import { manualClock } from '../../lib/base/clock.ts';
 import { failed, ok } from '../../lib/base/result.ts';
 import { benchFault } from '../bench/faults.ts';
-import { defaultScanRules } from '../bench/scan-reader.ts';
+import { defaultScanRules } from '../scan/scan-reader.ts';
 import { type ScanDeskParts, createScanDesk } from './scan-desk.ts';
 
 const view = (slot: number, state?: 'working' | 'fail' | 'pass'): SlotView => ({

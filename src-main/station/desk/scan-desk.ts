@@ -5,9 +5,9 @@ import type { Clock } from '../../lib/base/clock.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import { unreachable } from '../../lib/base/result.ts';
 import type { Bench } from '../bench/bench.ts';
-import { scanFault } from '../bench/scan-faults.ts';
-import { type ScanReader, createScanReader, defaultScanRules } from '../bench/scan-reader.ts';
-import { createScanRouter } from '../bench/scan-router.ts';
+import { scanFault } from '../scan/faults.ts';
+import { type ScanReader, createScanReader, defaultScanRules } from '../scan/scan-reader.ts';
+import { createScanRouter } from '../scan/scan-router.ts';
 import type { DeskStation, DeskStore } from './ports.ts';
 
 export interface ScanDeskParts {

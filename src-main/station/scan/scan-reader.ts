@@ -3,7 +3,7 @@ import { type ScanCommand, type ScanRule, type ScanRules, scanCommands } from '.
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import { parseSerialPattern } from '../batches/serial-pattern.ts';
 import { serialOfGs1, unmarked } from './gs1.ts';
-import { scanFault } from './scan-faults.ts';
+import { scanFault } from './faults.ts';
 
 export type Scan =
   | { readonly kind: 'serial'; readonly serialNumber: string }

@@ -3,7 +3,7 @@
  * GS, or as people read them, with the application identifiers in parentheses. Only what leads to (21) is judged.
  */
 import { type Result, failed, ok } from '../../lib/base/result.ts';
-import { scanFault } from './scan-faults.ts';
+import { scanFault } from './faults.ts';
 
 export interface Gs1Element {
   readonly ai: string;
