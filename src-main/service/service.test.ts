@@ -48,6 +48,14 @@ describe('a service without a place for its records', () => {
     claim.release();
   });
 
+  it('lets go of its file when it is closed, also one that was never asked', async () => {
+    const file = join(folder, 'service.sqlite');
+    await must(openSqliteStore(must(openDatabase({ file, sole: true })))).close();
+    const again = openDatabase({ file, sole: true, busyTimeoutMs: 0 });
+    expect(again.ok).toBe(true);
+    must(again).close();
+  });
+
   it('tells of a full disk', async () => {
     const database = must(openDatabase({ file: join(folder, 'service.sqlite') }));
     const store = must(openSqliteStore(database));

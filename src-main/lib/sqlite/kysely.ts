@@ -10,7 +10,7 @@ import {
 } from 'kysely';
 import type { Database } from './database.ts';
 
-/** The database stays its opener's to close; kysely's `destroy` closes it too. */
+/** The database stays its opener's to close: kysely's `destroy` closes it only once it was used. */
 export function kyselyDialect(db: Database): Dialect {
   return new OwnDialect(db);
 }

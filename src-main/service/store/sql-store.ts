@@ -92,7 +92,11 @@ function sqlStore(db: Db, database: Database, clock: Clock): Store {
     ...caCertificatesOver(access),
     ...operationsOver(access),
     ...registrationsOver(access),
-    close: () => db.destroy(),
+    async close() {
+      await db.destroy();
+      // Kysely closes what it has used: a store that was never asked would keep its file.
+      database.close();
+    },
   };
 }
 
