@@ -6,6 +6,7 @@ import type { SerialPort } from 'serialport';
 import type { Fault } from '../base/fault.ts';
 import { systemClock } from '../base/host.ts';
 import { silentLog } from '../base/log.ts';
+import { moveBytesDirectly } from './direct-io.ts';
 import { serialFault } from './faults.ts';
 import {
   createMessageReader,
@@ -48,6 +49,7 @@ async function openPort({ port: number, payload }: Message): Promise<void> {
     return;
   }
   const port = opened.value;
+  moveBytesDirectly(port);
   held = { number, port };
   say(messageTypes.opened, number);
   port.on('data', (bytes: Buffer) => {
