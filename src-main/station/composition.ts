@@ -19,6 +19,7 @@ import type { VirtualBench } from './embedded/virtual-bench.ts';
 import { type StationStore, createStationStore } from './queue/station-store.ts';
 import { withheldBy } from './signers/device-signer.ts';
 import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
+import { createTurns } from './signers/turns.ts';
 import type { Presence } from './adapters/presence.ts';
 import type { SlotCounter } from './adapters/slot-counter.ts';
 import type { PortCatalog } from '../lib/serial/index.ts';
@@ -120,6 +121,7 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
     return slots;
   }
   const { places, ports, virtualPorts, bindings } = slots.value;
+  const inTurns = createTurns();
   const bench = createBench({
     slots: ports,
     journal: store.value,
@@ -130,7 +132,7 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
     log,
     signerFor: (batch) => {
       const signer = signers.value.deviceSigner(batch.terms);
-      return signer === undefined ? undefined : withheldBy(signer, () => clockTrust.fault());
+      return signer === undefined ? undefined : inTurns(withheldBy(signer, () => clockTrust.fault()));
     },
     // These two alone: what goes to the bench is written to units.
     target: () => {
