@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src-main/lib/base/host.ts';
@@ -25,6 +25,15 @@ async function stationStore(file = join(newFolder(), 'station.db'), log: Log = s
 async function batchIn(store: StationStore) {
   const view = must(await store.openBatch({ terms: someTerms({ quantity: 10_000 }), openedBy: 'Sam', signer }));
   return must(await store.openedBatch(view.batchId));
+}
+
+/** Frames that end a transaction (sqlite.org/fileformat2.html, section 4.1): the size of the file after it stands in them. */
+function commitsIn(wal: string): number {
+  const bytes = readFileSync(wal);
+  const frameBytes = 24 + bytes.readUInt32BE(8);
+  let commits = 0;
+  for (let at = 32; at + frameBytes <= bytes.length; at += frameBytes) if (bytes.readUInt32BE(at + 4) > 0) commits += 1;
+  return commits;
 }
 
 /** Ends the store's thread as a crash of its native code would. */
@@ -74,6 +83,24 @@ describe('the store behind its worker', () => {
     expect(must(await store.outboxCounts()).pending).toBe(20);
     expect((await store.verifyChain()).ok).toBe(true);
     expect(errors).toContain('store-worker-died');
+  });
+
+  it('gives slots that come at once one commit for several, and each its own answer', async () => {
+    const { store, file } = await stationStore();
+    const batch = await batchIn(store);
+    must(await store.begin(startOf(batch, 'SN1')));
+    const commitsBefore = commitsIn(`${file}-wal`);
+    const names = Array.from({ length: 16 }, (_, at) => `SN${at + 10}`);
+    // The one in the middle is refused: its batch is not known.
+    const starts = names.map((name, at) => startOf(at === 8 ? { ...batch, batchId: 'other' as never } : batch, name));
+    const begun = await Promise.all(starts.map((start) => store.begin(start)));
+    expect(begun.map(codeOf)).toEqual(names.map((_, at) => (at === 8 ? 'batch-unknown' : undefined)));
+    const commits = commitsIn(`${file}-wal`) - commitsBefore;
+    expect(commits).toBeGreaterThan(0);
+    expect(commits).toBeLessThan(names.length);
+    const listed = must(await store.listUnits({ limit: 200 })).items.map((unit) => unit.serialNumber);
+    expect(listed.toSorted()).toEqual(['SN1', ...names.filter((_, at) => at !== 8)].toSorted());
+    expect((await store.verifyChain()).ok).toBe(true);
   });
 
   it('ends what must not be asked twice with a coded fault when its answer was lost', async () => {

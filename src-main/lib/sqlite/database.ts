@@ -38,6 +38,11 @@ export interface Database {
    * rolls everything back. Never nested: that is a bug and throws.
    */
   write<T>(change: (db: WriteDb) => Result<T>): Result<T>;
+  /**
+   * The same for several that come at once: each `write` and `read` inside is whole or undone by itself, as alone, and
+   * all of them are on disk when this returns. A fault of the file, or an exception, rolls all of them back.
+   */
+  readonly together: <T>(work: () => T) => Result<T>;
   /** Reads every page and index; the fault carries the first complaint. */
   checkIntegrity(): Result<void>;
   close(): void;
@@ -145,24 +150,7 @@ function databaseOver(driver: BetterSqlite.Database, file: string): Database {
       return { changes: done.changes, lastId: Number(done.lastInsertRowid) };
     },
   };
-  const rollBack = (): void => {
-    // Some failures (a full disk) roll back by themselves.
-    if (driver.inTransaction) driver.exec('ROLLBACK');
-  };
-  const inTransaction = <T>(begin: string, work: () => Result<T>): Result<T> => {
-    if (driver.inTransaction) throw new Error('a transaction inside a transaction');
-    try {
-      driver.exec(begin);
-      const result = work();
-      driver.exec(result.ok ? 'COMMIT' : 'ROLLBACK');
-      return result;
-    } catch (error) {
-      rollBack();
-      const fault = faultOf(error, file);
-      if (fault === undefined) throw error;
-      return failed(fault);
-    }
-  };
+  const { inTransaction, together } = transactionsOn(driver, file);
   return {
     file,
     driver,
@@ -181,6 +169,7 @@ function databaseOver(driver: BetterSqlite.Database, file: string): Database {
     read: (look) => inTransaction('BEGIN', () => ok(look(readDb))),
     // IMMEDIATE: the lock is taken before the first look, so that a change never rests on a stale one.
     write: (change) => inTransaction('BEGIN IMMEDIATE', () => change(writeDb)),
+    together,
     checkIntegrity() {
       const [first] = driver.pragma('integrity_check(1)') as readonly { readonly integrity_check: string }[];
       if (first?.integrity_check !== 'ok') {
@@ -192,6 +181,58 @@ function databaseOver(driver: BetterSqlite.Database, file: string): Database {
         : failed(sqliteFault('database-damaged', { file, reason: `a row of ${orphan.table} has lost its parent` }));
     },
     close: () => void driver.close(),
+  };
+}
+
+interface Transactions {
+  readonly inTransaction: <T>(begin: string, work: () => Result<T>) => Result<T>;
+  readonly together: Database['together'];
+}
+
+function transactionsOn(driver: BetterSqlite.Database, file: string): Transactions {
+  const rollBack = (): void => {
+    // Some failures (a full disk) roll back by themselves.
+    if (driver.inTransaction) driver.exec('ROLLBACK');
+  };
+  let group: 'none' | 'open' | 'in-part' = 'none';
+  /** A fault of the file is `together`'s: what is left of the whole is not known here. */
+  const asPart = <T>(work: () => Result<T>): Result<T> => {
+    group = 'in-part';
+    driver.exec('SAVEPOINT part');
+    const result = work();
+    if (!result.ok) driver.exec('ROLLBACK TO part');
+    driver.exec('RELEASE part');
+    group = 'open';
+    return result;
+  };
+  const inTransaction = <T>(begin: string, work: () => Result<T>): Result<T> => {
+    if (group === 'open') return asPart(work);
+    if (driver.inTransaction) throw new Error('a transaction inside a transaction');
+    try {
+      driver.exec(begin);
+      const result = work();
+      driver.exec(result.ok ? 'COMMIT' : 'ROLLBACK');
+      return result;
+    } catch (error) {
+      rollBack();
+      const fault = faultOf(error, file);
+      if (fault === undefined) throw error;
+      return failed(fault);
+    }
+  };
+  return {
+    inTransaction,
+    together(work) {
+      if (group !== 'none') throw new Error('a transaction inside a transaction');
+      return inTransaction('BEGIN IMMEDIATE', () => {
+        group = 'open';
+        try {
+          return ok(work());
+        } finally {
+          group = 'none';
+        }
+      });
+    },
   };
 }
 

@@ -135,6 +135,46 @@ describe('transactions', () => {
     expect(count()).toBe(0);
   });
 
+  const insert = (id: string) => db.write((write) => ok(write.run('INSERT INTO units VALUES (?, ?)', id, 1)));
+
+  it('that are made together are one commit, and a refused one is undone alone', () => {
+    const other = must(openDatabase({ file, readonly: true }));
+    const seen = (): readonly unknown[] => must(other.read((read) => read.all('SELECT id FROM units')));
+    const refused = failed(sqliteFault('database-full'));
+    const results = must(
+      db.together(() => [
+        insert('a').ok,
+        db.write((write) => {
+          write.run('INSERT INTO units VALUES (?, ?)', 'b', 1);
+          return refused;
+        }).ok,
+        insert('c').ok,
+        count(),
+        seen().length,
+      ]),
+    );
+    expect(results).toEqual([true, false, true, 2, 0]);
+    expect(seen()).toEqual([{ id: 'a' }, { id: 'c' }]);
+    other.close();
+  });
+
+  it('that are made together are all undone by an exception or a fault of the file, and the next goes on', () => {
+    const broken = () =>
+      db.together(() => {
+        must(insert('a'));
+        must(db.write(() => ok()));
+        return db.write(() => {
+          throw new Error('a bug');
+        });
+      });
+    expect(broken).toThrow('a bug');
+    expect(codeOf(db.together(() => [insert('b'), insert('b')]))).toBe('database-conflict');
+    expect(count()).toBe(0);
+    must(insert('c'));
+    expect(count()).toBe(1);
+    expect(() => db.together(() => db.together(() => 1))).toThrow('inside a transaction');
+  });
+
   it('are never nested', () => {
     expect(() => db.write(() => db.write(() => ok()))).toThrow('inside a transaction');
   });

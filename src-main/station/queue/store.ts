@@ -40,6 +40,8 @@ export type StoreOperations = ReturnType<typeof operations>;
 
 export interface Store {
   readonly operations: StoreOperations;
+  /** Several operations in one commit; failed, or after an exception, none of them has happened. */
+  together<T>(work: () => T): Result<T>;
   /** What was committed since the last take. */
   takeChange(): StoreChange | undefined;
   close(): void;
@@ -62,6 +64,17 @@ export function storeOver(db: Database, options: Omit<OpenStoreOptions, 'file'>)
   ledger.take();
   return ok({
     operations: operations(context),
+    together: (work) => {
+      let isDone = false;
+      try {
+        const done = db.together(work);
+        isDone = done.ok;
+        return done;
+      } finally {
+        // What they noted did not happen.
+        if (!isDone) ledger.take();
+      }
+    },
     takeChange: () => ledger.take(),
     close: () => {
       db.close();
