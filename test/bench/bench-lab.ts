@@ -26,6 +26,9 @@ export interface Stalls {
   readonly p999Ms: number;
   /** The longest piece of the program's own work. */
   readonly busiestMs: number;
+  /** In use after a collection: in the station's main thread, and in its store worker. */
+  readonly heapMb: number;
+  readonly workerHeapMb: number;
 }
 
 export interface BenchLab {
@@ -65,7 +68,13 @@ export async function openBenchLab({ folder, block }: BenchContext, name: string
   ]);
   const stallsFile = join(folder, `${name}-stalls.json`);
   process.env['BENCH_STALLS'] = stallsFile;
-  const station = openStationUnder(['--import', file('stall-probe.ts')], own, '--listen', `${block.base}.1`, ...words);
+  const station = openStationUnder(
+    ['--expose-gc', '--import', file('stall-probe.ts')],
+    own,
+    '--listen',
+    `${block.base}.1`,
+    ...words,
+  );
   const { client, lastLines } = station;
   await until(`a station with ${slots} slots\n${lastLines()}`, 60_000, async () => {
     const { target } = must(await client.call('station.get', {}));
@@ -122,7 +131,8 @@ export async function openBenchLab({ folder, block }: BenchContext, name: string
         read = parsed(stallsFile);
         return read !== undefined;
       });
-      return read ?? { longestMs: Number.NaN, p999Ms: Number.NaN, busiestMs: Number.NaN };
+      if (read === undefined) throw new Error('the station told nothing of its stalls');
+      return read;
     },
     memoryMb: () => memoryOfTree(client.pid ?? 0).find(({ pid }) => pid === client.pid)?.pssMb ?? Number.NaN,
     close: async () => {

@@ -94,12 +94,30 @@ function stallFigure(when: string, { longestMs, p999Ms, busiestMs }: Stalls): Fi
   };
 }
 
+function worstOf(parts: readonly Stalls[]): Stalls {
+  return parts.reduce((worst, part) => (part.longestMs > worst.longestMs ? part : worst));
+}
+
+/** Memory that the engine has not given back yet is not in these. */
+function heapFigures(halves: readonly Stalls[]): readonly Figure[] {
+  const [middle, end] = [halves.at(0), halves.at(-1)];
+  if (middle === undefined || end === undefined) return [];
+  const figure = (name: string, at: 'heapMb' | 'workerHeapMb'): Figure => ({
+    name: `heap in use after a collection, ${name}`,
+    unit: 'MB',
+    value: end[at],
+    reference: { name: 'in the middle of the shift', value: middle[at] },
+  });
+  return [figure('station', 'heapMb'), figure('its store worker', 'workerHeapMb')];
+}
+
 async function shiftFigures(context: BenchContext): Promise<readonly Figure[]> {
   const lab = await openBenchLab(context, 'shift', { slots, tpms: shiftUnits, quantity: shiftUnits });
   try {
     context.say(`a shift of ${shiftUnits} units`);
     await lab.stalls();
     const memory = [lab.memoryMb()];
+    let middle: Promise<Stalls> | undefined;
     let told = 0;
     let next = 0;
     const wrong: string[] = [];
@@ -112,14 +130,17 @@ async function shiftFigures(context: BenchContext): Promise<readonly Figure[]> {
         const { state, code } = await lab.run(slot, serialNumber);
         if (state === 'pass') told += 1;
         else wrong.push(`${serialNumber}: ${state} ${code}`);
-        if (told === Math.ceil(shiftUnits / 2)) memory.push(lab.memoryMb());
+        if (told >= shiftUnits / 2 && middle === undefined) {
+          memory.push(lab.memoryMb());
+          middle = lab.stalls();
+        }
         if (told % 1_000 === 0) context.say(`${told} units, ${lab.memoryMb().toFixed(0)} MB`);
       }
     };
     await Promise.all(Array.from({ length: slots }, (_, at) => work(at + 1)));
     const minutes = (nowMs() - startMs) / 60_000;
     memory.push(lab.memoryMb());
-    const stalls = await lab.stalls();
+    const halves = [await middle, await lab.stalls()].filter((half) => half !== undefined);
     const stored = sqliteRows(
       lab.database,
       `SELECT count(*) AS n, count(DISTINCT unit) AS u FROM runs WHERE verdict = 'pass'`,
@@ -127,7 +148,7 @@ async function shiftFigures(context: BenchContext): Promise<readonly Figure[]> {
     if (wrong.length > 0 || stored?.['n'] !== told || stored['u'] !== told) {
       throw new Error(`lost: ${told} told, ${JSON.stringify(stored)} stored; ${wrong.slice(0, 5).join('; ')}`);
     }
-    const [begin = 0, middle = 0, end = 0] = memory;
+    const [begin = 0, half = 0, end = 0] = memory;
     return [
       {
         name: `a shift of ${shiftUnits} units through ${slots} slots`,
@@ -139,10 +160,11 @@ async function shiftFigures(context: BenchContext): Promise<readonly Figure[]> {
         name: 'memory of the station after the shift',
         unit: 'MB',
         value: end,
-        reference: { name: 'in the middle of it', value: middle },
+        reference: { name: 'in the middle of it', value: half },
         note: `${begin.toFixed(0)} MB before it`,
       },
-      stallFigure('in the shift', stalls),
+      ...heapFigures(halves),
+      stallFigure('in the shift', worstOf(halves)),
     ];
   } finally {
     await lab.close();

@@ -24,8 +24,9 @@ export interface LaneParts {
 
 /** 8N1: a start bit, eight bits, a stop bit. */
 const bitsPerByte = 10;
-/** Long pieces arrive in slices, as drivers hand them on; what counts for an exchange is the last byte. */
-const sliceMs = 4;
+/** Long pieces arrive in slices, as adapters hand them on: a full packet of 62 bytes, or what came within their timer. */
+const sliceBytes = 62;
+const longestSliceMs = 16;
 
 interface Piece {
   readonly bytes: Uint8Array;
@@ -37,6 +38,7 @@ interface Piece {
 export function createLane(parts: LaneParts): Lane {
   const { clock, timer } = parts;
   const byteMs = (bitsPerByte * 1_000) / parts.baudRate;
+  const sliceMs = Math.min(longestSliceMs, sliceBytes * byteMs);
   let pieces: Piece[] = [];
   let freeMs = 0;
   let creditMs = 0;
