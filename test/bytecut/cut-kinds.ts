@@ -1,16 +1,23 @@
 /** The kinds of unit that the byte-cut proof cuts: one driver and one attestation each. */
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock, systemRandom } from '../../src-main/lib/base/host.ts';
 import { silentLog } from '../../src-main/lib/base/log.ts';
 import { must } from '../../src-main/lib/base/result.ts';
-import { readState, type TpmState } from '../../src-main/agent/tpm/software/state.ts';
+import { createConsoleDriver } from '../../src-main/station/drivers/console/console-driver.ts';
+import { checkProfile } from '../../src-main/station/drivers/console/profile.ts';
 import { createSmpDriver } from '../../src-main/station/drivers/smp-driver.ts';
+import { createTunnelDriver } from '../../src-main/station/drivers/tunnel-driver.ts';
 import { openStationSigners } from '../../src-main/station/signers/station-signers.ts';
-import { prepareTpmState } from '../flows/support/lab-unit.ts';
+import nordic from '../../resources/devices/nordic-nrf91.json' with { type: 'json' };
 import type { CutKind, CutSigner } from './cut-case.ts';
+import { createCutBoard, createCutModem } from './cut-console-units.ts';
+import { type CutTpm, prepareCutTpm } from './cut-tpm.ts';
+import { createCutTunnelUnit } from './cut-tunnel-unit.ts';
 import { createCutUnit } from './cut-unit.ts';
+import type { CutWorld } from './cut-world.ts';
 
 export interface CutLab {
   readonly kinds: readonly CutKind[];
@@ -18,7 +25,10 @@ export interface CutLab {
 }
 
 /** Known before the lab is open: a suite names its tests first. */
-export const cutKindNames = ['bench-link tpm', 'bench-link x509', 'bench-link x509 blank'] as const;
+export const cutKindNames = [
+  ...['bench-link tpm', 'bench-link x509', 'bench-link x509 blank'],
+  ...['tpm-tunnel tpm', 'nordic-nrf91 x509', 'example-board x509'],
+] as const;
 
 const workerEntry = new URL('../../src-main/station/signers/pkcs12-worker-main.ts', import.meta.url);
 
@@ -26,45 +36,78 @@ const workerEntry = new URL('../../src-main/station/signers/pkcs12-worker-main.t
 export async function openCutLab(): Promise<CutLab> {
   const folder = await mkdtemp(join(tmpdir(), 'benchline-bytecut-'));
   try {
-    const [own, other] = await Promise.all(['own', 'other'].map((name) => tpmState(join(folder, `${name}.json`))));
+    const tpms = await Promise.all([
+      prepareCutTpm(join(folder, 'own.json')),
+      prepareCutTpm(join(folder, 'other.json')),
+    ]);
     const parts = { clock: systemClock, random: systemRandom, log: silentLog, workerEntry };
     const signers = must(await openStationSigners(join(folder, 'signers'), parts));
     const batch = signers.forBatch(undefined);
     const device = signers.deviceSigner({ keyAlgorithm: 'p256' } as never);
-    if (batch === undefined || device === undefined || own === undefined || other === undefined) {
+    if (batch === undefined || device === undefined) {
       throw new Error('the lab has no signer');
     }
-    return { kinds: kindsOf({ own, other }), signer: { batch, device: () => device } };
+    const kinds = [...benchLinkKinds(tpms), tunnelKind(tpms), ...consoleKinds()];
+    return { kinds, signer: { batch, device: () => device } };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function tpmState(file: string): Promise<TpmState> {
-  const state = must(await readState(await prepareTpmState(file, systemClock)));
-  if (state === undefined) throw new Error('the TPM kept nothing');
-  return state;
-}
+type Tpms = readonly [CutTpm, CutTpm];
+const labels = { serialNumbers: ['SN0001', 'SN0002'], serialPattern: 'SN[0-9]{4}' } as const;
+const imeis = { serialNumbers: ['352656109480783', '352656109480791'], serialPattern: '[0-9]{15}' } as const;
 
-function kindsOf(tpms: { readonly own: TpmState; readonly other: TpmState }): readonly CutKind[] {
+function benchLinkKinds(tpms: Tpms): readonly CutKind[] {
   const driverOver: CutKind['driverOver'] = (stream, { world, life }) =>
     createSmpDriver(stream, {
       ...{ clock: world.clockOf(life), random: world.randomOf(life), log: silentLog },
       trustedRoots: [],
     });
+  const common = { ...labels, driverOver, takesSettings: true, isMadeOnce: true };
+  const x509 = (isBlank: boolean) => (world: CutWorld, at: 0 | 1) =>
+    createCutUnit({ serialNumber: labels.serialNumbers[at], attestation: 'x509', isBlank }, world);
   return [
     {
-      ...{ name: 'bench-link tpm', attestation: 'tpm', driverOver },
-      unit: (world, serialNumber, isOther) =>
-        createCutUnit({ serialNumber, attestation: 'tpm', tpm: isOther ? tpms.other : tpms.own }, world),
+      ...{ ...common, name: 'bench-link tpm', attestation: 'tpm' },
+      unit: (world, at) =>
+        createCutUnit({ serialNumber: labels.serialNumbers[at], attestation: 'tpm', tpm: tpms[at] }, world),
+    },
+    { ...common, name: 'bench-link x509', attestation: 'x509', unit: x509(false) },
+    { ...common, name: 'bench-link x509 blank', attestation: 'x509', unit: x509(true) },
+  ];
+}
+
+function tunnelKind(tpms: Tpms): CutKind {
+  return {
+    ...{ ...labels, name: 'tpm-tunnel tpm', attestation: 'tpm', takesSettings: false, isMadeOnce: true },
+    driverOver: (stream, { world, life }) =>
+      createTunnelDriver(stream, { clock: world.clockOf(life), random: world.randomOf(life), log: silentLog }),
+    unit: (world, at) => createCutTunnelUnit(labels.serialNumbers[at], tpms[at], world),
+  };
+}
+
+function consoleKinds(): readonly CutKind[] {
+  const common = (data: unknown) => {
+    const profile = must(checkProfile(data));
+    const driverOver: CutKind['driverOver'] = (stream, { world, life }) =>
+      createConsoleDriver(stream, profile, { clock: world.clockOf(life), trustedRoots: [] });
+    return { driverOver, attestation: 'x509', takesSettings: false, isMadeOnce: false } as const;
+  };
+  return [
+    {
+      ...{ ...imeis, ...common(nordic), name: 'nordic-nrf91 x509' },
+      unit: (world, at) => createCutModem(imeis.serialNumbers[at], world),
     },
     {
-      ...{ name: 'bench-link x509', attestation: 'x509', driverOver },
-      unit: (world, serialNumber) => createCutUnit({ serialNumber, attestation: 'x509' }, world),
-    },
-    {
-      ...{ name: 'bench-link x509 blank', attestation: 'x509', driverOver },
-      unit: (world, serialNumber) => createCutUnit({ serialNumber, attestation: 'x509', isBlank: true }, world),
+      ...{ ...labels, ...common(exampleProfile()), name: 'example-board x509' },
+      unit: (world, at) => createCutBoard(labels.serialNumbers[at], world),
     },
   ];
+}
+
+/** What docs/drivers.md shows: a recipe of one's own. */
+function exampleProfile(): unknown {
+  const text = readFileSync(new URL('../../docs/drivers.md', import.meta.url), 'utf8');
+  return JSON.parse(/```json\n([\s\S]*?)```/.exec(text)?.[1] ?? '{}');
 }

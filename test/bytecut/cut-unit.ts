@@ -11,8 +11,15 @@ import type { FirstBoot } from '../../src-main/agent/first-boot.ts';
 import type { StateFolder } from '../../src-main/agent/state-folder.ts';
 import { runCommand } from '../../src-main/agent/tpm/software/dispatch.ts';
 import { createMemory } from '../../src-main/agent/tpm/software/memory.ts';
-import type { TpmState } from '../../src-main/agent/tpm/software/state.ts';
+import type { CutTpm } from './cut-tpm.ts';
 import type { CutWorld, Life } from './cut-world.ts';
+
+/** What a unit is by what it holds now. */
+export interface Held {
+  /** SHA-256 of its certificate or its endorsement key, in hexadecimal. */
+  readonly fingerprint?: string;
+  readonly wrong?: string;
+}
 
 /** What is left of a unit whatever is done to it. */
 export interface CutUnit {
@@ -21,8 +28,7 @@ export interface CutUnit {
   readonly made: { readonly keys: Set<string>; readonly chains: Set<string>; readonly settings: Set<string> };
   /** What its flash holds, without what differs from unit to unit (keys, ids): one word for states that go on alike. */
   readonly shape: () => string;
-  /** The certificate it holds now. */
-  readonly leaf: () => Uint8Array | undefined;
+  readonly holds: () => Held;
   /** Gives it power on this line: what it remembers is what its flash holds. */
   power(stream: ByteStream): void;
   /** What its power loss ends, it ends in the middle. */
@@ -33,7 +39,7 @@ export interface CutUnitOptions {
   readonly serialNumber: string;
   readonly attestation: 'tpm' | 'x509';
   /** A software TPM whose keys were made before. */
-  readonly tpm?: TpmState;
+  readonly tpm?: CutTpm;
   /** Its memory does not say which unit it is. */
   readonly isBlank?: boolean;
 }
@@ -55,12 +61,16 @@ export function createCutUnit(options: CutUnitOptions, world: CutWorld): CutUnit
     serialNumber: options.serialNumber,
     made,
     shape: () => shapeOf(flash),
-    leaf: () => leafIn(flash),
+    holds: () => {
+      if (options.tpm !== undefined) return { fingerprint: options.tpm.fingerprint };
+      const leaf = leafIn(flash);
+      return leaf === undefined ? { wrong: 'it holds no certificate' } : { fingerprint: sha256(leaf) };
+    },
     power: (stream) => {
       const now = world.born();
       life = now;
       const folder = flashFolder(flash, now, world);
-      const tpm = options.tpm === undefined ? undefined : createMemory('', options.tpm);
+      const tpm = options.tpm === undefined ? undefined : createMemory('', options.tpm.state);
       const store = createCredentialStore(folder);
       const device = createDevice({
         ...{ serialNumber: options.serialNumber, attestation: options.attestation, store, boot: noBoot },

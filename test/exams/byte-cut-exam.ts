@@ -7,18 +7,24 @@ import { expect, it } from 'vitest';
 import { tryCut } from '../bytecut/cut-case.ts';
 import { type CutLab, cutKindNames } from '../bytecut/cut-kinds.ts';
 import { type Count, cutEverywhere } from '../bytecut/cut-plan.ts';
+import { type Planted, spoiledKind } from '../bytecut/spoils.ts';
 
 /** Some thousand cuts at some milliseconds; a machine that is busy with other suites takes several times as long. */
 const limitMs = 600_000;
 
-/** Its bytes are those of the kind that tells its serial number, but for that number: `npm run soak` cuts them too. */
-const stepsOnly: ReadonlySet<string> = new Set(['bench-link x509 blank']);
+/** `npm run soak` cuts their bytes: one is another kind but for its number, the other a second recipe of the same driver. */
+const stepsOnly: ReadonlySet<string> = new Set(['bench-link x509 blank', 'example-board x509']);
 
 const told = ({ kind, bytes, steps, followed }: Count): string =>
   `bytecut: ${bytes + steps} cuts of ${kind} (${bytes} bytes, ${steps} steps; ${followed} followed to their end)\n`;
 
-export const kindsOf = (attestation: 'tpm' | 'x509'): readonly string[] =>
-  cutKindNames.filter((name) => name.split(' ').includes(attestation));
+const consoles: ReadonlySet<string> = new Set(['nordic-nrf91 x509', 'example-board x509']);
+
+/** The kinds of one file. */
+export const kindsOf = (share: 'tpm' | 'x509' | 'console'): readonly string[] =>
+  cutKindNames.filter((name) =>
+    share === 'console' ? consoles.has(name) : !consoles.has(name) && name.split(' ').includes(share),
+  );
 
 export function itHoldsWherever(kinds: readonly string[], lab: () => CutLab): void {
   it.each(kinds)(
@@ -38,4 +44,26 @@ export function itHoldsWherever(kinds: readonly string[], lab: () => CutLab): vo
     },
     limitMs,
   );
+}
+
+export function itIsBrokenBy(faults: readonly (readonly [string, Planted])[], lab: () => CutLab): void {
+  it.each(faults)('is broken by %s', async (_fault, planted) => {
+    await expect(firstBroken(lab(), planted)).resolves.toMatch(/cut at|keys|pass/);
+  });
+}
+
+/** The first thing that does not hold with a fault planted: steps alone find it, in a second. */
+async function firstBroken({ kinds, signer }: CutLab, planted: Planted): Promise<string> {
+  const kind = spoiledKind(
+    kinds.find((one) => one.name === planted.kind)!,
+    planted,
+  );
+  const { spoil } = planted;
+  const options = { every: 'turn', isMemorised: false, isStepsOnly: true, ...(spoil && { spoil }) } as const;
+  try {
+    await cutEverywhere(kind, signer, options);
+    return 'nothing was found';
+  } catch (error) {
+    return error instanceof Error ? error.message : 'no error';
+  }
 }

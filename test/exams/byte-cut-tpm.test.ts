@@ -1,8 +1,11 @@
-/** Units with a TPM, cut everywhere. */
+/** Units with a TPM, behind the bench link and behind the tunnel, cut everywhere; and the cuts that find planted faults. */
 import { beforeAll, describe } from 'vitest';
 import { type CutLab, openCutLab } from '../bytecut/cut-kinds.ts';
-import { itHoldsWherever, kindsOf } from './byte-cut-exam.ts';
+import { spoils } from '../bytecut/spoils.ts';
+import { itHoldsWherever, itIsBrokenBy, kindsOf } from './byte-cut-exam.ts';
 
+const kinds = kindsOf('tpm');
+const faults = Object.entries(spoils).filter(([, { kind }]) => kinds.includes(kind));
 let lab: CutLab;
 
 beforeAll(async () => {
@@ -10,5 +13,9 @@ beforeAll(async () => {
 });
 
 describe('a run', () => {
-  itHoldsWherever(kindsOf('tpm'), () => lab);
+  itHoldsWherever(kinds, () => lab);
+});
+
+describe('the proof', () => {
+  itIsBrokenBy(faults, () => lab);
 });

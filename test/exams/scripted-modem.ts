@@ -31,22 +31,32 @@ export interface ModemFaults {
 export interface ScriptedModem {
   /** All commands that it heard. */
   readonly heard: readonly string[];
-  /** By security tag, then by type: 0 root, 1 client certificate, 2 private key. */
+  /** By security tag, then by type: 0 root, 1 client certificate, 2 private key (here: its public one, DER in hex). */
   readonly tags: ReadonlyMap<string, Map<string, string>>;
-  serve(stream: ByteStream, faults?: ModemFaults): void;
+  /** What was typed and not ended: it has no effect yet. */
+  readonly typed: string;
+  /** It gets power: online, without error codes, and with what its memory keeps. `alive` does what it does while it has power. */
+  serve(stream: ByteStream, faults?: ModemFaults, alive?: <T>(work: () => Promise<T>) => Promise<T>): void;
   put(tag: string, type: string, content: string): void;
 }
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex').toUpperCase();
 
-export function scriptedModem(imei = '352656109480783'): ScriptedModem {
+/** @param onKept told of every credential that it keeps */
+export function scriptedModem(
+  imei = '352656109480783',
+  onKept: (type: string, content: string) => void = () => undefined,
+): ScriptedModem {
   const heard: string[] = [];
   const tags = new Map<string, Map<string, string>>();
   let isOnline = true;
   let hasCodes = false;
+  let typed = '';
+  let live = <T>(work: () => Promise<T>): Promise<T> => work();
   const put = (tag: string, type: string, content: string): void => {
     const held = tags.get(tag) ?? new Map<string, string>();
     tags.set(tag, held.set(type, content));
+    onKept(type, content);
   };
   const error = (code: number): string[] => [hasCodes ? `+CME ERROR: ${code}` : 'ERROR'];
   const keygen = async (command: string, faults: ModemFaults): Promise<string[]> => {
@@ -55,9 +65,9 @@ export function scriptedModem(imei = '352656109480783'): ScriptedModem {
     if (isOnline) return error(518);
     if (tags.get(tag)?.has('2') === true) return error(519);
     await faults.keyWait;
-    const { key } = await generateKey('p256');
-    const csr = must(await createCsr(name, key));
-    put(tag, '2', `key of ${name} ${heard.length}`);
+    const { key } = await live(() => generateKey('p256'));
+    const csr = must(await live(() => createCsr(name, key)));
+    put(tag, '2', Buffer.from(key.publicKey).toString('hex'));
     const cose = Buffer.from('cose signature of the modem').toString('base64url');
     return [`%KEYGEN: "${Buffer.from(csr).toString('base64url')}.${cose}"`, 'OK'];
   };
@@ -98,8 +108,11 @@ export function scriptedModem(imei = '352656109480783'): ScriptedModem {
     heard,
     tags,
     put,
-    serve(stream, faults = {}) {
-      let held = '';
+    get typed() {
+      return typed;
+    },
+    serve(stream, faults = {}, alive = (work) => work()) {
+      [isOnline, hasCodes, typed, live] = [true, false, '', alive];
       let count = 0;
       let work = Promise.resolve();
       const take = async (command: string): Promise<void> => {
@@ -112,9 +125,9 @@ export function scriptedModem(imei = '352656109480783'): ScriptedModem {
         await stream.write(utf8(`${lines.join('\r\n')}\r\n`));
       };
       stream.onData((bytes) => {
-        const parts = (held + (fromUtf8(bytes) ?? '')).split('\r');
-        held = parts.pop() ?? '';
-        for (const part of parts) work = work.then(() => take(part.trim()));
+        const parts = (typed + (fromUtf8(bytes) ?? '')).split('\r');
+        typed = parts.pop() ?? '';
+        for (const part of parts) work = work.then(() => alive(() => take(part.trim())));
       });
     },
   };
