@@ -62,7 +62,8 @@ export const service: Benchmark = {
   name: 'service',
   about: `registrations from connect to assigned, a fresh TLS connection each, polls at once, ${atOnce} at a time`,
   processes: 'the service, two hubs in one process, and a load generator in one process; the constant server instead',
-  durability: 'service and hubs: WAL, synchronous=FULL; the constant server keeps nothing',
+  durability:
+    'service: WAL, each commit synced before it is told; hubs: WAL, synchronous=FULL; the constant server keeps nothing',
   run,
 };
 

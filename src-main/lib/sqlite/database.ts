@@ -27,6 +27,8 @@ export interface WriteDb extends ReadDb {
 
 export interface Database {
   readonly file: string;
+  /** Opened as such, and a file. */
+  readonly isSole: boolean;
   /** Whether a transaction is open that spans more than one turn: an adapter's. What is asked for meanwhile has to wait. */
   readonly inTransaction: boolean;
   /** One statement, which is consistent by itself. */
@@ -84,7 +86,7 @@ export function openDatabase(options: OpenDatabaseOptions): Result<Database> {
       ...(binding === '' ? {} : { nativeBinding: loadBinding(binding) }),
     });
     const durable = makeDurable(driver, { file, readonly, sole, busyTimeoutMs });
-    if (durable.ok) return ok(databaseOver(driver, file));
+    if (durable.ok) return ok(databaseOver(driver, { file, isSole: sole && !readonly && file !== ':memory:' }));
     driver.close();
     return durable;
   } catch (error) {
@@ -133,7 +135,7 @@ function makeDurable(
   return ok();
 }
 
-function databaseOver(driver: BetterSqlite.Database, file: string): Database {
+function databaseOver(driver: BetterSqlite.Database, { file, isSole }: Pick<Database, 'file' | 'isSole'>): Database {
   const statement = statementCache(driver);
   const readDb: ReadDb = {
     right: 'read',
@@ -153,6 +155,7 @@ function databaseOver(driver: BetterSqlite.Database, file: string): Database {
   const { inTransaction, together } = transactionsOn(driver, file);
   return {
     file,
+    isSole,
     driver,
     get inTransaction() {
       return driver.inTransaction;

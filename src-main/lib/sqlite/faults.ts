@@ -34,6 +34,10 @@ export const sqliteFault = faultMaker({
     say: 'The disk refused to read or write {file}: {reason}.',
     hint: 'Check the disk; nothing of this step was written.',
   },
+  'database-not-synced': {
+    say: 'The disk did not confirm what was written to {file}: {reason}.',
+    hint: 'Check the disk and start the program again. Until then nothing more is taken.',
+  },
   'database-conflict': {
     say: 'A record with the same {constraint} is already there.',
     hint: 'Look at the record that is there first.',

@@ -5,6 +5,7 @@ import type { Fault } from '../../lib/base/fault.ts';
 import { systemClock } from '../../lib/base/host.ts';
 import { failed, ok, type Result } from '../../lib/base/result.ts';
 import type { Database } from '../../lib/sqlite/database.ts';
+import { createDeferredSync, type SyncFile } from '../../lib/sqlite/deferred-sync.ts';
 import { faultOf } from '../../lib/sqlite/faults.ts';
 import { kyselyDialect } from '../../lib/sqlite/kysely.ts';
 import { migrate } from '../../lib/sqlite/migrate.ts';
@@ -27,10 +28,10 @@ import { query } from './queries.ts';
 import { createGroupReader, enrollmentFromRow, registrationFromRow } from './rows.ts';
 import type { EnrollmentRow, Tables } from './schema.ts';
 
-export function openSqliteStore(database: Database, clock: Clock = systemClock): Result<Store> {
+export function openSqliteStore(database: Database, clock: Clock = systemClock, syncFile?: SyncFile): Result<Store> {
   const migrated = migrate(database, [firstTables, rememberUnlinkedHubs, moreProofs, devicePlaces, fewOfOneId]);
   if (!migrated.ok) return migrated;
-  return ok(sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), database, clock));
+  return ok(sqlStore(new Kysely<Tables>({ dialect: kyselyDialect(database) }), database, clock, syncFile));
 }
 
 /** What the file did not take. */
@@ -43,17 +44,23 @@ class NotWritten extends Error {
   }
 }
 
-function sqlStore(db: Db, database: Database, clock: Clock): Store {
+function sqlStore(db: Db, database: Database, clock: Clock, syncFile?: SyncFile): Store {
+  const commits = createDeferredSync(database, syncFile);
   const readFault = (error: unknown): Fault | undefined =>
     error instanceof NotWritten ? error.fault : faultOf(error, database.file);
   // Kysely's transactions are awaited: what runs in one turn goes between them, never inside one.
-  const inTurn = async <T>(work: () => T): Promise<T> =>
+  const inTurn = async <T>(work: () => T | Promise<T>): Promise<T> =>
     database.inTransaction ? db.connection().execute(async () => work()) : work();
   const refusal = (fault: Fault): Result<never, ServiceFault> =>
     failed(serviceFault('store-failed', { reason: fault.say, cause: fault.code }));
+  // A look may see what is committed and not on disk yet: it is told when that is.
+  const whenOnDisk = <T>(answer: Result<T, ServiceFault>): Result<T, ServiceFault> | Stored<T> => {
+    const wait = commits.settled();
+    return wait === undefined ? answer : wait.then((kept) => (kept.ok ? answer : refusal(kept.fault)));
+  };
   const guarded = async <T>(work: () => Promise<T>): Stored<T> => {
     try {
-      return ok(await work());
+      return await whenOnDisk(ok(await work()));
     } catch (error) {
       const fault = readFault(error);
       if (fault === undefined) throw error;
@@ -61,12 +68,16 @@ function sqlStore(db: Db, database: Database, clock: Clock): Store {
     }
   };
   const group = createGroupCommit({
-    transaction: async (work) =>
-      inTurn(() => {
-        const done = database.write((change) => ok(work(change)));
+    async transaction(work) {
+      const value = await inTurn(() => {
+        const done = commits.write((change) => ok(work(change)));
         if (!done.ok) throw new NotWritten(done.fault);
         return done.value;
-      }),
+      });
+      const kept = await commits.settled();
+      if (kept?.ok === false) throw new NotWritten(kept.fault);
+      return value;
+    },
     clock,
     isStoreFault(error) {
       const fault = readFault(error);
@@ -80,7 +91,7 @@ function sqlStore(db: Db, database: Database, clock: Clock): Store {
     glance: (work) =>
       inTurn(() => {
         const seen = database.glance(work);
-        return seen.ok ? seen : refusal(seen.fault);
+        return whenOnDisk(seen.ok ? seen : refusal(seen.fault));
       }),
     join: (work) => guarded(() => group.join(work)),
     db,
@@ -93,6 +104,7 @@ function sqlStore(db: Db, database: Database, clock: Clock): Store {
     ...operationsOver(access),
     ...registrationsOver(access),
     async close() {
+      commits.close();
       await db.destroy();
       // Kysely closes what it has used: a store that was never asked would keep its file.
       database.close();
