@@ -8,7 +8,9 @@ for (let value = 0; value < 64; value += 1) base64Values[base64Digits.charCodeAt
 const base64Pairs = Array.from({ length: 4_096 }, (_, bits) => `${base64Digits[bits >> 6]}${base64Digits[bits & 63]}`);
 
 export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const joined = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const joined = new Uint8Array(length);
   let offset = 0;
   for (const part of parts) {
     joined.set(part, offset);

@@ -2,14 +2,13 @@
  * What a service sends to a TPM so that only that TPM can use it: a protected credential (Part 1, clause 24), a key
  * duplicated to its storage key (Part 1, clause 23.3), and DPS's activation blob of both (dps-wire sections 4.4, 4.5).
  */
-import { constants, createPublicKey, publicEncrypt } from 'node:crypto';
 import { ByteReader, concatBytes, uint16, utf8 } from '../base/bytes.ts';
 import { ok, type Result } from '../base/result.ts';
 import { alg } from './constants.ts';
 import { tpmFailed } from './faults.ts';
 import { encryptCfb, hmacSha256, kdfa, sha256 } from './protection.ts';
 import { encodePublic, objectName } from './public-area.ts';
-import { decodeStorageKey } from './templates.ts';
+import { readStorageKey, type StorageKey } from './storage-key.ts';
 import { readSizedWhole, sized } from './wire.ts';
 
 /** Each element with its size bytes, in the order of dps-wire section 4.4. */
@@ -56,10 +55,11 @@ export interface ProtectedCredential {
   readonly encryptedSecret: Uint8Array;
 }
 
-export function makeCredential(input: CredentialInput): Result<ProtectedCredential> {
+export function makeCredential(input: CredentialInput, read = readStorageKey): Result<ProtectedCredential> {
   if (input.seed.length !== seedBytes) return wrongSize('seed');
   if (input.credential.length > maxCredentialBytes) return wrongSize('credential');
-  const encryptedSecret = encryptSeed(input.ek, 'IDENTITY', input.seed);
+  const ek = read(input.ek, 'IDENTITY');
+  const encryptedSecret = ek.ok ? ek.value.encryptSeed(input.seed) : ek;
   if (!encryptedSecret.ok) return encryptedSecret;
   return ok({ idObject: wrapCredential(input).idObject, encryptedSecret: encryptedSecret.value });
 }
@@ -72,22 +72,6 @@ export function wrapCredential(input: Omit<CredentialInput, 'ek'>) {
   const integrity = hmacSha256(integrityKey, encryptedIdentity, input.name);
   const idObject = sized(sized(integrity), encryptedIdentity);
   return { storageKey, encryptedIdentity, integrityKey, integrity, idObject };
-}
-
-/** RSAES-OAEP with SHA-256; the label carries its terminating zero byte (Part 1, annex B.4). */
-function encryptSeed(tpm2bPublic: Uint8Array, label: 'IDENTITY' | 'DUPLICATE', seed: Uint8Array): Result<Uint8Array> {
-  const area = decodeStorageKey(tpm2bPublic);
-  if (!area.ok) return area;
-  try {
-    const jwk = { kty: 'RSA', n: Buffer.from(area.value.modulus).toString('base64url'), e: 'AQAB' };
-    const key = createPublicKey({ key: jwk, format: 'jwk' });
-    const oaepLabel = Buffer.from(utf8(`${label}\0`));
-    const padding = constants.RSA_PKCS1_OAEP_PADDING;
-    return ok(sized(publicEncrypt({ key, padding, oaepHash: 'sha256', oaepLabel }, seed)));
-  } catch {
-    // The host's crypto refuses numbers that are no RSA modulus; its own words add nothing.
-    return tpmFailed('tpm-key-unusable');
-  }
 }
 
 // ---- duplicate
@@ -112,9 +96,14 @@ interface DuplicatedKey {
 }
 
 export function duplicate(input: DuplicateInput): Result<DuplicatedKey> {
+  const srk = readStorageKey(input.srk, 'DUPLICATE');
+  return srk.ok ? duplicateTo(srk.value, input) : srk;
+}
+
+function duplicateTo(srk: StorageKey, input: Omit<DuplicateInput, 'srk'>): Result<DuplicatedKey> {
   const fault = duplicateFault(input);
   if (fault !== undefined) return wrongSize(fault);
-  const encryptedSeed = encryptSeed(input.srk, 'DUPLICATE', input.seed);
+  const encryptedSeed = srk.encryptSeed(input.seed);
   if (!encryptedSeed.ok) return encryptedSeed;
   const wrapped = wrapDuplicate(input);
   if (!wrapped.ok) return wrapped;
@@ -122,7 +111,7 @@ export function duplicate(input: DuplicateInput): Result<DuplicatedKey> {
   return ok({ duplicate: wrapped.value.duplicate, encryptedSeed: encryptedSeed.value, publicArea });
 }
 
-function duplicateFault(input: DuplicateInput): string | undefined {
+function duplicateFault(input: Omit<DuplicateInput, 'srk'>): string | undefined {
   if (input.innerKey.length !== innerKeyBytes) return 'inner key';
   if (input.hmacKey.length !== hmacKeyBytes) return 'HMAC key';
   if (input.obfuscation.length !== hmacKeyBytes) return 'obfuscation';
@@ -177,13 +166,14 @@ export interface ActivationInput {
 }
 
 // RSA-OAEP's own padding is the one thing here that is not given: the host's crypto makes it.
-export function activationBlob(input: ActivationInput): Result<Uint8Array<ArrayBuffer>> {
-  const { ek, srk, innerKey, hmacKey, obfuscation } = input;
-  const name = objectName(srk);
-  if (!name.ok) return name;
-  const key = duplicate({ srk, innerKey, hmacKey, obfuscation, seed: input.duplicateSeed });
+export function activationBlob(input: ActivationInput, read = readStorageKey): Result<Uint8Array<ArrayBuffer>> {
+  const { ek, innerKey, hmacKey, obfuscation } = input;
+  const parent = read(input.srk, 'DUPLICATE');
+  if (!parent.ok) return parent;
+  const key = duplicateTo(parent.value, { innerKey, hmacKey, obfuscation, seed: input.duplicateSeed });
   if (!key.ok) return key;
-  const credential = makeCredential({ ek, name: name.value, credential: innerKey, seed: input.credentialSeed });
+  const { name } = parent.value;
+  const credential = makeCredential({ ek, name, credential: innerKey, seed: input.credentialSeed }, read);
   if (!credential.ok) return credential;
   const uri = utf8(input.uri);
   // The whole blob has to fit; the other elements take 764 bytes.

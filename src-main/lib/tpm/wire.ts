@@ -5,9 +5,9 @@ import { type ByteReader, concatBytes, uint16 } from '../base/bytes.ts';
 const maxSizedBytes = 4_096;
 
 export function sized(...parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const body = concatBytes(...parts);
-  if (body.length > maxSizedBytes) throw new Error(`a TPM buffer of ${String(body.length)} bytes`);
-  return concatBytes(uint16(body.length), body);
+  const length = parts.reduce((sum, part) => sum + part.length, 0);
+  if (length > maxSizedBytes) throw new Error(`a TPM buffer of ${String(length)} bytes`);
+  return concatBytes(uint16(length), ...parts);
 }
 
 /** The body of the next sized buffer; undefined when it is cut short. */

@@ -1,17 +1,15 @@
 /** Decides what a registration will do at the hubs, before anything is done there (dps-wire 8.2, 8.3, 10.1). */
 import { toBase64 } from '../../lib/base/bytes.ts';
-import type { Random } from '../../lib/base/random.ts';
 import { ok, type Result } from '../../lib/base/result.ts';
 import { allocate } from './allocation.ts';
 import type { Proven } from './claim.ts';
 import { registrationErrors, type ServiceFault } from './faults.ts';
-import { hmacKeyBytes, sealedKey } from './tpm-proof.ts';
+import { hmacKeyBytes, sealedKey, type SealingParts } from './tpm-proof.ts';
 import type { Store } from './ports.ts';
 import type { AllocationDefault, Enrollment, HubAuthentication, LinkedHub, Plan, Registration } from './records.ts';
 
-export interface PlanningParts {
+export interface PlanningParts extends SealingParts {
   readonly store: Store;
-  readonly random: Random;
 }
 
 export interface Planned {
@@ -59,7 +57,7 @@ export async function planRegistration(
   // In the spelling it had first: hubs tell ids apart by case, devices do not always keep to one (dps-wire 0.1).
   const deviceId = enrollment.deviceId ?? before.value?.id ?? input.registrationId;
   // Whether another registration has this device, the store tells when the plan is kept.
-  const credential = credentialOf(parts.random, input);
+  const credential = credentialOf(parts, input);
   if (!credential.ok) return credential;
   const { authentication, hubKeyBlob } = credential.value;
   const assign = { is: 'assign', hub, deviceId, authentication, iotEdge: enrollment.iotEdge } as const;
@@ -130,11 +128,12 @@ interface Credential {
 }
 
 /** dps-wire 10.1: keys as they are, TPM as `sas` with a key of its own, certificates as `selfSigned` by thumbprint. */
-function credentialOf(random: Random, { attested, leaf }: PlanningInput): Result<Credential, ServiceFault> {
+function credentialOf(parts: SealingParts, { attested, leaf }: PlanningInput): Result<Credential, ServiceFault> {
   if (leaf !== undefined) return ok(byLeaf(leaf));
   if (attested.is === 'tpm') {
+    const { random } = parts;
     const key = random.bytes(hmacKeyBytes);
-    const blob = sealedKey(random, { ...attested.challenge, key });
+    const blob = sealedKey(parts, { ...attested.challenge, key });
     if (!blob.ok) return blob;
     const secondaryKey = toBase64(random.bytes(hmacKeyBytes));
     const authentication = { type: 'sas', primaryKey: toBase64(key), secondaryKey } as const;

@@ -6,6 +6,7 @@ import type { Random } from '../../lib/base/random.ts';
 import { failed, must, ok, type Result } from '../../lib/base/result.ts';
 import { toBase64, utf8 } from '../../lib/base/bytes.ts';
 import { registrationId as registrationIdShape, wireTime } from '../../lib/dps/wire.ts';
+import { createStorageKeyReader } from '../../lib/tpm/storage-key.ts';
 import { createCertificateReader, type CertificateReader } from '../../lib/x509/certificate-reader.ts';
 import { certificateInfo } from '../../lib/x509/certificate.ts';
 import { attest } from './attestation.ts';
@@ -19,6 +20,7 @@ import type { PageOf, PageSlice, Precondition, Store } from './ports.ts';
 import { keyOf, type Operation, type Registration } from './records.ts';
 import type { SignerVault } from './signer-vault.ts';
 import type { TpmChallenges } from './tpm-challenges.ts';
+import type { SealingParts } from './tpm-proof.ts';
 
 export interface RegistrationDeskParts {
   readonly idScope: string;
@@ -70,9 +72,12 @@ export interface RegistrationDesk {
 // The issuers of the lines at work, and the leaves that are looked at more than once in one registration: some 500 of the
 // usual size, and fewer of those that a stranger makes as large as they may be.
 const maxCertificateMemory = 4 * 1_048_576;
+// The two keys of each TPM that is at it; 7.7 kB each as measured, 8 MB in all.
+const maxStorageKeys = 1_000;
 
 export function createRegistrationDesk(given: RegistrationDeskParts): RegistrationDesk {
-  const parts = { ...given, readCertificate: createCertificateReader(maxCertificateMemory) };
+  const readCertificate = createCertificateReader(maxCertificateMemory);
+  const parts = { ...given, readCertificate, readStorageKey: createStorageKeyReader(maxStorageKeys) };
   const { store } = parts;
   return {
     async admit(claim) {
@@ -173,7 +178,7 @@ const maxPayloadBytes = 96 * 1_024;
 
 /** First the operation is on disk, then the device hears of it, then the hub is written. */
 async function start(
-  parts: RegistrationDeskParts,
+  parts: RegistrationDeskParts & SealingParts,
   claim: DeviceClaim,
   attested: Proven,
 ): Promise<Result<RegisterAnswer, ServiceFault>> {

@@ -8,7 +8,7 @@
  * stranger elsewhere does not push it out, and for as long as it can be answered.
  */
 import { hash } from 'node:crypto';
-import { equalBytes, concatBytes, utf8 } from '../../lib/base/bytes.ts';
+import { concatBytes, equalBytes, uint32, utf8 } from '../../lib/base/bytes.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import { networkOf } from '../../lib/base/network.ts';
 import { hmacSha256 } from '../../lib/dps/sas.ts';
@@ -148,5 +148,5 @@ function isSame(one: Shown, other: Shown): boolean {
 
 /** No two lists of texts come to the same bytes. */
 function lengthMarked(texts: readonly Uint8Array[]): Uint8Array {
-  return concatBytes(...texts.flatMap((text) => [utf8(`${text.length} `), text]));
+  return concatBytes(...texts.flatMap((text) => [uint32(text.length), text]));
 }

@@ -6,15 +6,20 @@ import { failed, ok, type Result } from '../../lib/base/result.ts';
 import { isExpired, isSignedBy, sasSkewS, type SasToken } from '../../lib/dps/sas.ts';
 import { maxTpmPublicBytes, maxTpmPublicText } from '../../lib/dps/wire.ts';
 import { activationBlob } from '../../lib/tpm/credential.ts';
+import type { StorageKeyReader } from '../../lib/tpm/storage-key.ts';
 import { deviceToken, refused, type Attested, type DeviceClaim, type RefusalCause } from './claim.ts';
 import { invalidBecause, serviceFault, type ServiceFault } from './faults.ts';
 import type { Attestation, Enrollment } from './records.ts';
 import type { TpmChallenge, TpmChallenges } from './tpm-challenges.ts';
 
-export interface TpmProofParts {
+export interface SealingParts {
+  readonly random: Random;
+  readonly readStorageKey: StorageKeyReader;
+}
+
+export interface TpmProofParts extends SealingParts {
   readonly challenges: TpmChallenges;
   readonly clock: Clock;
-  readonly random: Random;
 }
 
 export type TpmEnrollment = Enrollment & { readonly attestation: Attestation & { readonly type: 'tpm' } };
@@ -91,7 +96,7 @@ function challenge(
   if (storageRootKey === undefined) return unusable('The storage root key is not one of a TPM.');
   const asker = { registrationKey: enrollment.key, source: claim.source, endorsementKey };
   const issued = parts.challenges.issue(asker, storageRootKey);
-  const blob = sealedKey(parts.random, issued);
+  const blob = sealedKey(parts, issued);
   if (!blob.ok) return unusable(blob.fault.say);
   // Kept once it is known to be a key: sealing to it has read it.
   parts.challenges.keep(asker, issued);
@@ -111,8 +116,9 @@ const innerKeyBytes = 16;
 const blobUri = 'benchline:registration';
 
 /** A key that only this TPM can take (dps-wire 4.5). */
-export function sealedKey(random: Random, challenge: TpmChallenge): Result<Uint8Array, ServiceFault> {
-  const blob = activationBlob({
+export function sealedKey(parts: SealingParts, challenge: TpmChallenge): Result<Uint8Array, ServiceFault> {
+  const { random, readStorageKey } = parts;
+  const input = {
     ek: challenge.endorsementKey,
     srk: challenge.storageRootKey,
     hmacKey: challenge.key,
@@ -121,6 +127,7 @@ export function sealedKey(random: Random, challenge: TpmChallenge): Result<Uint8
     credentialSeed: random.bytes(hmacKeyBytes),
     duplicateSeed: random.bytes(hmacKeyBytes),
     uri: blobUri,
-  });
+  };
+  const blob = activationBlob(input, readStorageKey);
   return blob.ok ? blob : failed(invalidBecause(blob.fault));
 }
