@@ -1,6 +1,6 @@
 /** Bytes without a host: joining, comparing, hexadecimal, base64 (RFC 4648), UTF-8, and a bounds-checked reader. */
 
-const hexDigits = '0123456789abcdef';
+const hexPairs = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 const base64Digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 const base64Values = new Uint8Array(256).fill(255);
 for (let value = 0; value < 64; value += 1) base64Values[base64Digits.charCodeAt(value)] = value;
@@ -27,7 +27,7 @@ export function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
 /** Lower case, no separators. */
 export function toHex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += hexDigits.charAt(byte >> 4) + hexDigits.charAt(byte & 15);
+  for (const byte of bytes) text += hexPairs[byte] ?? '';
   return text;
 }
 

@@ -41,10 +41,12 @@ function isVersion3(item: Der | undefined): boolean {
 
 /** Positive, in its shortest form, at most 20 bytes (RFC 5280 4.1.2.2). */
 function serialOf(item: Der | undefined): string | undefined {
-  const [first = 0x80, second = 0x80] = item?.body ?? [];
-  if (item?.tag !== tag.integer || item.body.length > 20 || first >= 0x80) return undefined;
-  if (first !== 0) return toHex(item.body);
-  return item.body.length > 1 && second >= 0x80 ? toHex(item.body.subarray(1)) : undefined;
+  if (item?.tag !== tag.integer) return undefined;
+  const { body } = item;
+  const [first, second] = [body[0] ?? 0x80, body[1] ?? 0];
+  if (body.length > 20 || first >= 0x80) return undefined;
+  if (first !== 0) return toHex(body);
+  return second >= 0x80 ? toHex(body.subarray(1)) : undefined;
 }
 
 function timesOf(item: Der | undefined) {
@@ -84,10 +86,10 @@ function commonNamesOf(item: Der | undefined): readonly string[] | undefined {
 
 function textOf(item: Der | undefined): string | undefined {
   if (item === undefined) return undefined;
-  const text = fromUtf8(item.body);
-  if (item.tag === utf8String) return text;
-  const isPlain = item.tag === printableString || item.tag === ia5String;
-  return isPlain && item.body.every((byte) => byte < 0x80) ? text : undefined;
+  if (item.tag === utf8String) return fromUtf8(item.body);
+  if (item.tag !== printableString && item.tag !== ia5String) return undefined;
+  const { body } = item;
+  return body.every((byte) => byte < 0x80) ? fromUtf8(body) : undefined;
 }
 
 interface Extension {
@@ -143,8 +145,9 @@ function constraintsOf(
   if (authority === undefined) return noConstraints;
   if (toHex(authority.raw) !== '0101ff' || more.length > 0) return 'odd';
   if (length === undefined) return { isAuthority: true, pathLength: undefined };
-  const [pathLength = 0x80] = length.body;
-  const isSmall = length.tag === tag.integer && length.body.length === 1 && pathLength < 0x80;
+  const { body } = length;
+  const pathLength = body[0] ?? 0x80;
+  const isSmall = length.tag === tag.integer && body.length === 1 && pathLength < 0x80;
   return isSmall ? { isAuthority: true, pathLength } : 'odd';
 }
 
@@ -152,11 +155,15 @@ function constraintsOf(
 function keyUsageOf(extension: Extension | undefined): OrOdd<number | undefined> {
   if (extension === undefined) return undefined;
   const bits = onlyOf(extension.value);
-  const [unused = 8, ...bytes] = bits?.body ?? [];
-  if (bits?.tag !== tag.bitString || unused > 7 || bytes.length === 0 || bytes.length > 2) return 'odd';
-  const digits = bytes.map((byte) => byte.toString(2).padStart(8, '0')).join('');
-  const used = digits.slice(0, digits.length - unused);
-  return Array.from(used, (digit, at) => (digit === '1' ? 2 ** at : 0)).reduce((sum, flag) => sum + flag, 0);
+  if (bits?.tag !== tag.bitString) return 'odd';
+  const { body } = bits;
+  const unused = body[0] ?? 8;
+  if (unused > 7 || body.length < 2 || body.length > 3) return 'odd';
+  let flags = 0;
+  for (let bit = 0; bit < (body.length - 1) * 8 - unused; bit += 1) {
+    if (((body[1 + (bit >> 3)] ?? 0) & (0x80 >> (bit & 7))) !== 0) flags += 2 ** bit;
+  }
+  return flags;
 }
 
 function purposesOf(extension: Extension | undefined): OrOdd<readonly string[] | undefined> {
@@ -187,5 +194,5 @@ function sequenceOf(item: Der | undefined): readonly Der[] | undefined {
 /** The one value that is the whole of `bytes`. */
 function onlyOf(bytes: Uint8Array): Der | undefined {
   const item = readDer(bytes);
-  return item?.raw.length === bytes.length ? item : undefined;
+  return item?.end === bytes.length ? item : undefined;
 }

@@ -1,6 +1,5 @@
 /** One X.509 certificate, read: the facts by which it is judged (RFC 5280 section 4). */
-import { createHash, type KeyObject } from 'node:crypto';
-import { toHex } from '../base/bytes.ts';
+import { hash, type KeyObject } from 'node:crypto';
 import { isoTime } from '../base/host.ts';
 import { failed, ok } from '../base/result.ts';
 import type { Result } from '../base/result.ts';
@@ -143,7 +142,7 @@ function extensionsOf(x509: X509Certificate) {
 
 /** Lower-case hexadecimal SHA-256 of the whole certificate. */
 export function sha256Thumbprint(certificate: CertificateDer): string {
-  return toHex(createHash('sha256').update(certificate).digest());
+  return hash('sha256', certificate);
 }
 
 /** DPS `X509CertificateInfo` (dps-wire 1.5): all members, since one client takes none without the others. */
@@ -156,7 +155,7 @@ export function certificateInfo(
   const certificate = read.value;
   return ok({
     subjectName: certificate.subject,
-    sha1Thumbprint: toHex(createHash('sha1').update(bytes).digest()).toUpperCase(),
+    sha1Thumbprint: hash('sha1', bytes).toUpperCase(),
     sha256Thumbprint: sha256Thumbprint(bytes).toUpperCase(),
     issuerName: certificate.issuer,
     notBeforeUtc: secondsIso(certificate.notBeforeMs),
@@ -167,7 +166,7 @@ export function certificateInfo(
 }
 
 function secondsIso(ms: number): string {
-  return isoTime(ms).replace(/\.\d+Z$/, 'Z');
+  return `${isoTime(ms).slice(0, -'.000Z'.length)}Z`;
 }
 
 export function isSelfIssued(certificate: Certificate): boolean {

@@ -1,6 +1,5 @@
 /** What a SubjectPublicKeyInfo says of its key, and whether that key is strong enough here. */
-import { createHash } from 'node:crypto';
-import { toHex } from '../base/bytes.ts';
+import { createHash, hash } from 'node:crypto';
 import { bitStringBytes, membersOf, readOid, readSequence, tag } from './der.ts';
 import type { KeyAlgorithm } from './types.ts';
 
@@ -63,7 +62,7 @@ function exponentIsSound(body: Uint8Array): boolean {
 
 /** SHA-256 over the SubjectPublicKeyInfo, lower-case hexadecimal: one key has one such name, whatever certifies it. */
 export function publicKeyHash(spki: Uint8Array): string {
-  return toHex(createHash('sha256').update(spki).digest());
+  return hash('sha256', spki);
 }
 
 /** RFC 5280 section 4.2.1.2, method 1: SHA-1 over the key bits. A name, not a protection. */

@@ -31,11 +31,20 @@ export async function checkPoll(
   operation: Operation,
   claim: DeviceClaim,
 ): Promise<Result<void, ServiceFault>> {
-  const proven = await checkProof(store, operation, claim);
-  return proven.ok && operation.outcome?.status === 'assigned' ? isStillEnrolled(store, operation) : proven;
+  let read: ReturnType<typeof enrollmentOf> | undefined;
+  const enrollment: ReadEnrollment = () => (read ??= enrollmentOf(store, operation));
+  const proven = await checkProof(operation, claim, enrollment);
+  return proven.ok && operation.outcome?.status === 'assigned' ? isStillEnrolled(enrollment) : proven;
 }
 
-async function checkProof(store: Store, operation: Operation, claim: DeviceClaim): Promise<Result<void, ServiceFault>> {
+/** Once for both looks at it. */
+type ReadEnrollment = () => ReturnType<typeof enrollmentOf>;
+
+async function checkProof(
+  operation: Operation,
+  claim: DeviceClaim,
+  enrollment: ReadEnrollment,
+): Promise<Result<void, ServiceFault>> {
   const { proof } = operation;
   if (proof.kind === 'x509') {
     const [leaf] = claim.certificates;
@@ -49,26 +58,26 @@ async function checkProof(store: Store, operation: Operation, claim: DeviceClaim
     const key = fromBase64(proof.key);
     return key !== undefined && isSignedBy(token.value, key) ? ok() : refused('Unauthorized', 'wrong-signature');
   }
-  return checkKey(store, { ...operation, proof }, token.value);
+  return checkKey(proof, token.value, enrollment);
 }
 
 async function checkKey(
-  store: Store,
-  operation: Operation & { readonly proof: Proof & { readonly kind: 'symmetricKey' } },
+  proof: Proof & { readonly kind: 'symmetricKey' },
   token: SasToken,
+  enrollment: ReadEnrollment,
 ): Promise<Result<void, ServiceFault>> {
-  const found = await enrollmentOf(store, operation);
+  const found = await enrollment();
   if (!found.ok) return found;
   if (found.value === undefined) return refused('Unauthorized', 'enrollment-gone');
-  return isSignedByKeyId(token, found.value, operation.proof) ? ok() : refused('Unauthorized', 'wrong-signature');
+  return isSignedByKeyId(token, found.value, proof) ? ok() : refused('Unauthorized', 'wrong-signature');
 }
 
 /**
  * Who is no longer let in is not told either where its device lives, nor given its key: a disabled entry keeps a device
  * out whatever it began before (dps-wire 5.3). What failed, or is under way and ends as a failure, is told as it is.
  */
-async function isStillEnrolled(store: Store, operation: Operation): Promise<Result<void, ServiceFault>> {
-  const found = await enrollmentOf(store, operation);
+async function isStillEnrolled(enrollment: ReadEnrollment): Promise<Result<void, ServiceFault>> {
+  const found = await enrollment();
   if (!found.ok) return found;
   if (found.value === undefined) return refused('Unauthorized', 'enrollment-gone');
   return found.value.enabled ? ok() : refused('The enrollment is disabled', 'enrollment-disabled');
