@@ -12,6 +12,9 @@ const idCharacters = fc.constantFrom(...Array.from('abcXYZ019-._:'));
 const anyId = fc.array(idCharacters, { minLength: 1, maxLength: 128 }).map((letters) => letters.join(''));
 const apiVersion = fc.constantFrom('2017-08-31-preview', '2019-03-31', '2021-06-01', '2026-04-01');
 
+// Half surrogates too. fast-check's own alphabet of all characters takes seconds to set up on a busy machine.
+const anyUnit = fc.nat(0xffff).map((unit) => String.fromCharCode(unit));
+
 describe('the user name', () => {
   it('names scope, device and version, however it is encoded and whatever follows', () => {
     const more = fc.string({ maxLength: 200 }).map((value) => `&ClientVersion=${value.replaceAll('&', '/')}`);
@@ -29,7 +32,7 @@ describe('the user name', () => {
       .array(fc.constantFrom('0ne', '/', 'registrations', 'dev', 'api-version=', '1', '&', '%', '%2F', '?', '\u0000'))
       .map((parts) => parts.join(''));
     fc.assert(
-      fc.property(fc.oneof(fc.string({ unit: 'binary', maxLength: 60 }), near), (name) => {
+      fc.property(fc.oneof(fc.string({ unit: anyUnit, maxLength: 60 }), near), (name) => {
         const named = parseUserName(name);
         if (named !== undefined) expect([named.idScope, named.registrationId]).not.toContain('');
         expect(['object', 'undefined']).toContain(typeof named);
@@ -90,7 +93,7 @@ describe('the topics', () => {
 describe('the bodies', () => {
   it('go out as ASCII and mean what they meant', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+      fc.property(fc.jsonValue({ stringUnit: anyUnit }), (value) => {
         const bytes = asciiJson(value);
         expect(bytes.every((byte) => byte < 0x80)).toBe(true);
         expect(JSON.stringify(JSON.parse(text(bytes)))).toBe(JSON.stringify(value));
