@@ -153,7 +153,7 @@ function parsed(path: string): Stalls | undefined {
 
 /** The station starts them one after another once it is up; a technician has not scanned anything by then. */
 async function untilHosts(pid: number, slots: number): Promise<void> {
-  await until('a port host for each slot', 60_000, async () => {
+  await until('a port host for each slot', 180_000, async () => {
     return memoryOfTree(pid).filter(({ name }) => name === 'port host').length === slots;
   });
 }

@@ -129,7 +129,7 @@ describe('a port host', () => {
   it('that was started ahead is the one that opens the port', async () => {
     const pty = must(await openPty({}, systemClock));
     const host = openPortHost(hostOptions, parts);
-    host.start();
+    await host.start();
     const pid = host.pid ?? 0;
     expect(pid).toBeGreaterThan(0);
     must(await host.open({ path: pty.path }));
@@ -148,6 +148,7 @@ describe('a port host', () => {
   });
   it('whose program is missing is a coded fault', async () => {
     const host = openPortHost({ ...hostOptions, execPath: join(tmpdir(), 'no-such-program') }, parts);
+    await host.start();
     const opened = await host.open({ path: 'any' });
     expect(opened.ok ? undefined : opened.fault.code).toBe('port-host-died');
     await host.close();

@@ -9,6 +9,8 @@ import { createMessageReader, encodeMessage, messageTypes, type Message, type Me
 
 export interface HostChild {
   readonly pid: number | undefined;
+  /** Resolves when it said its first word, or ended. */
+  readonly heard: Promise<void>;
   say(type: MessageType, port: number, payload?: Uint8Array): void;
   /** Ends it now; `onEnd` is called with this reason. */
   kill(reason: Fault): void;
@@ -46,9 +48,11 @@ export function startHostChild(
   let reason: Fault | undefined;
   let stderr = '';
   let cancelPing: () => void = () => undefined;
+  const { promise: heard, resolve: tellHeard } = Promise.withResolvers<void>();
 
   const host: HostChild = {
     pid: child.pid,
+    heard,
     say(type, port, payload) {
       // A pipe to a dead child raises 'error', which the exit explains.
       child.stdin.write(encodeMessage(type, port, payload));
@@ -68,6 +72,7 @@ export function startHostChild(
   const gone = new Promise<void>((resolve) => {
     const end = (): void => {
       cancelPing();
+      tellHeard();
       resolve();
       listeners.onEnd(host, reason ?? serialFault('port-host-died', stderr === '' ? undefined : { stderr }));
     };
@@ -82,11 +87,11 @@ export function startHostChild(
     host.say(messageTypes.ping, 0);
     cancelPing = clock.after(limits.pingEveryMs, ping);
   };
-  cancelPing = clock.after(limits.pingEveryMs, ping);
 
   child.stdin.on('error', () => undefined);
   child.stdout.on('data', (bytes: Buffer) => {
     heardMs = clock.monotonicMs();
+    tellHeard();
     const messages = reader.push(Uint8Array.from(bytes));
     if (messages === undefined) host.kill(serialFault('port-host-died', { because: 'unreadable messages' }));
     for (const message of messages ?? []) listeners.onMessage(message);
@@ -95,5 +100,7 @@ export function startHostChild(
   child.stderr.on('data', (text: string) => {
     stderr = (stderr + text).slice(-maxStderrText);
   });
+  // At once: its first word says that it is up.
+  ping();
   return host;
 }

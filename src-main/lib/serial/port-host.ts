@@ -22,8 +22,8 @@ export interface PortHostOptions {
 export interface PortHost {
   /** Opens the adapter's port in the child, which is started when there is none. One port at a time. */
   open(profile: PortProfile): Promise<Result<ByteStream>>;
-  /** Starts the child ahead, so that the next opening does not wait for it. */
-  start(): void;
+  /** Starts the child ahead, so that the next opening does not wait for it. Resolves when it is up, or ended. */
+  start(): Promise<void>;
   /** Of the living child. */
   readonly pid: number | undefined;
   /** Ends the port and the child. */
@@ -71,7 +71,7 @@ export function openPortHost(options: PortHostOptions, parts: PortHostParts): Po
       cancel();
       return opened.ok ? ok(opening.stream) : opened;
     },
-    start: () => void living(),
+    start: () => living().heard,
     get pid() {
       return child?.pid;
     },

@@ -5,11 +5,12 @@ import type { Bench } from '../bench/bench.ts';
 export interface ReadyHostsParts {
   readonly bench: Pick<Bench, 'slots'>;
   readonly clock: Clock;
-  /** Starts what will open the slot's port, where that is a program of its own. */
+  /** Starts what will open the slot's port, where that is a program of its own; resolves when it is up. */
   readonly prepare: (slot: number) => Promise<void>;
 }
 
-// One at a time: starting a program takes a tenth of a second of a processor, and sixteen at once would hold up what runs.
+// One at a time, the next when the last is up: a start takes a tenth of a second of a processor, and sixteen at once on a
+// loaded PC would be taken for hung.
 const startEveryMs = 250;
 
 /** Goes on until the signal is aborted; a port that went away and came back is prepared again. */

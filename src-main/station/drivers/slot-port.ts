@@ -34,7 +34,7 @@ export interface SlotPortParts {
 export interface SlotPort extends BenchSlot {
   /** The line as it is, for the adapter doctor; `change` opens a serial port otherwise than its profile says. */
   openLine(change: Partial<PortProfile>): Promise<Result<ByteStream>>;
-  /** Starts the slot's port host ahead, where its line needs one. */
+  /** Starts the slot's port host ahead, where its line needs one, and waits until it is up. */
   prepare(): Promise<void>;
   /** Ends the slot's port host. */
   close(): Promise<void>;
@@ -81,7 +81,7 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
     prepare: async () => {
       const line = await place.line(undefined);
       // Closed meanwhile: what is started now would outlive the station's stop.
-      if (line.ok && line.value.kind === 'serial' && !isClosed) host.start();
+      if (line.ok && line.value.kind === 'serial' && !isClosed) await host.start();
     },
     close: () => {
       isClosed = true;
