@@ -68,10 +68,11 @@ export async function composeSlots(parts: SlotParts): Promise<Result<StationSlot
   return ok({
     ...{ bindings, places, ports, virtualPorts },
     attend: (bench, onSlot) => {
-      const presence = createPresence({ bindings, catalog, bench, clock, virtualPath });
+      const presence = createPresence({ bindings, catalog, bench, clock, log, virtualPath });
       const doctor = createDoctor({
         ...{ bindings, bench, clock, log, lines: lineParts },
-        openLine: (slot, change) => ports[slot - 1]?.openLine(change) ?? Promise.resolve(failed(unbound(slot))),
+        openLine: (slot, change, signal) =>
+          ports[slot - 1]?.openLine(change, signal) ?? Promise.resolve(failed(unbound(slot))),
       });
       return { presence, counter: createSlotCounter({ bindings, presence, catalog, bench, doctor, onSlot }) };
     },

@@ -86,6 +86,7 @@ export const enFloor = {
     learning: (n: number) =>
       `Plug in the fixture that is to be slot ${n}: the next adapter that appears becomes this slot.`,
     stopLearning: 'Stop learning',
+    stopCheck: 'Stop the check',
     address: 'Address',
     addressHint: 'tcp:HOST:PORT for a device server, serial:/dev/ttyS0 for a port of this PC.',
     addressWrong: 'An address begins with tcp:, serial: or usb:.',

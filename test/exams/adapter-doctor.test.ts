@@ -32,13 +32,16 @@ const adapter: AdapterPort = {
 const boot = { noise: utf8('ets Jul 29 2019 12:21:46\r\nrst:0x1 (POWERON_RESET),boot:0x13\r\n'), deafMs: 1_500 };
 
 interface Bench {
+  /** Its port never opens. */
+  readonly isHung?: boolean;
   /** How the line behaves when it is opened so. */
   readonly line: (profile: PortProfile, opening: number) => ProxyOptions;
   readonly adapter?: AdapterPort;
 }
 
 /** A slot whose unit is behind the proxy, on a clock that stands still: every opening is a line of its own. */
-function doctorOver({ line, adapter: seen = adapter }: Bench) {
+function doctorOver({ line, adapter: seen = adapter, isHung = false }: Bench) {
+  const stop = new AbortController();
   const clock = manualClock();
   const events: unknown[] = [];
   const profiles: PortProfile[] = [];
@@ -51,8 +54,9 @@ function doctorOver({ line, adapter: seen = adapter }: Bench) {
   const lines = { bindings, catalog, stationBaudRate: undefined, virtualPath: () => undefined };
   const doctor = createDoctor({
     ...{ bindings, clock, log: silentLog, lines },
-    bench: { occupy: (_slot, work) => work() },
+    bench: { occupy: (_slot, work) => work(stop.signal) },
     openLine: async (_slot, change) => {
+      if (isHung) return new Promise(() => undefined);
       const { baudRate = 115_200, linesDown } = bindings.of(1);
       const held = linesDown === true ? { dtr: false, rts: false, hangUpOnClose: false } : { dtr: true, rts: true };
       const profile = { path: seen.path, baudRate, ...held, ...change };
@@ -63,7 +67,7 @@ function doctorOver({ line, adapter: seen = adapter }: Bench) {
       return ok(station.near);
     },
   });
-  return { clock, doctor, events, profiles };
+  return { clock, doctor, events, profiles, stop };
 }
 
 /** Lets time go on until the doctor is done. */
@@ -76,6 +80,22 @@ async function seen<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
 
 const codesOf = (view: { readonly findings: readonly { readonly code: string }[] }) =>
   view.findings.map(({ code }) => code);
+
+describe('a check that is stopped', () => {
+  it.each([
+    ['while nothing answers', { line: () => ({ baudRate: 115_200, toUnit: { garble: true } }) }, 5_000],
+    ['between two echoes', { line: () => ({ baudRate: 115_200, latencyTimerMs: 16 }) }, 60],
+    ['while its port hangs', { line: () => ({ baudRate: 115_200 }), isHung: true }, 10],
+  ] as const)('%s ends at once, and names nothing', async (_when, bench, afterMs) => {
+    const { clock, doctor, stop, profiles } = doctorOver(bench);
+    const checking = doctor.check(1);
+    for (let ms = 0; ms < afterMs; ms += 1) await clock.advance(1);
+    stop.abort();
+    // The clock stands still: nothing is waited for any more.
+    expect(await checking).toMatchObject({ ok: false, fault: { code: 'check-stopped' } });
+    expect(profiles.length).toBeLessThanOrEqual(1);
+  });
+});
 
 describe('the adapter doctor, over the paced line', () => {
   it('finds nothing on a sound line, and tells its round trips', async () => {
@@ -206,7 +226,7 @@ describe('the adapter doctor, over pseudo-terminals in real time', () => {
     };
     const doctor = createDoctor({
       ...{ bindings, clock: systemClock, log: silentLog, lines },
-      bench: { occupy: (_slot, work) => work() },
+      bench: { occupy: (_slot, work) => work(new AbortController().signal) },
       openLine: (_slot, change) =>
         openSerialPort({ path: proxy.path, ...change }, { clock: systemClock, log: silentLog }),
     });

@@ -99,7 +99,7 @@ describe('a batch that locks its units', () => {
         lock: async () => {
           if (when === 'before') pull();
           const locked = await unit.device.lock!();
-          pull();
+          if (when === 'after') pull();
           return locked;
         },
       };

@@ -105,7 +105,12 @@ describe('a slot', () => {
     const [unit, neighbour] = [must(await openPty({}, systemClock)), must(await openPty({}, systemClock))];
     const { presence, ports, port, bench } = await slotsOf('--slot', '3=usb:1-2.3:1.0');
     const speak = async (byte: number): Promise<void> => {
-      const line = must((await ports[2]?.openLine({})) ?? { ok: false, fault: { code: 'none', say: '', hint: '' } });
+      const line = must(
+        (await ports[2]?.openLine({}, new AbortController().signal)) ?? {
+          ok: false,
+          fault: { code: 'none', say: '', hint: '' },
+        },
+      );
       must(await line.write(Uint8Array.of(byte)));
       await line.close();
     };
@@ -134,7 +139,7 @@ describe('a slot', () => {
   it('has a reason when its adapter is not there, when it is bound to nothing, and when it is bound twice', async () => {
     const { ports, counter } = await slotsOf('--slot', '3=usb:1-2.3:1.0');
     const open = async (at: number): Promise<string | undefined> => {
-      const line = await ports[at]?.openLine({});
+      const line = await ports[at]?.openLine({}, new AbortController().signal);
       return line === undefined || line.ok ? undefined : line.fault.code;
     };
     expect(await open(2)).toBe('port-not-plugged');

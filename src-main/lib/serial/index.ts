@@ -1,6 +1,6 @@
 /** The door of lib/serial. */
 export { serialFault } from './faults.ts';
-export { type AdapterPort, type PortCatalog, createListedCatalog } from './port-catalog.ts';
+export { type AdapterPort, type CatalogEars, type PortCatalog, createListedCatalog } from './port-catalog.ts';
 export type { PortProfile } from './profile.ts';
 export { openPortHost } from './port-host.ts';
 export { openPty, ptyTools, type PtyTool } from './pty.ts';

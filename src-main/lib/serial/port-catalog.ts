@@ -18,6 +18,14 @@ export interface AdapterPort {
 export interface PortCatalog {
   /** By path; never fails: what cannot be read is not plugged in. */
   list(): Promise<readonly AdapterPort[]>;
+  /** Tells when something came or went, so that nobody must look for it; undefined where the system does not tell. */
+  watch?(tell: CatalogEars): (() => void) | undefined;
+}
+
+export interface CatalogEars {
+  changed(): void;
+  /** Changes are told no more. */
+  lost(): void;
 }
 
 /** More than any USB tree holds (127 devices a bus); a list is looked at three times a second. */

@@ -1,8 +1,10 @@
 /** The adapters as the Linux kernel shows them in sysfs. */
+import { watch } from 'node:fs';
 import { access, readFile, readdir, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import {
   type AdapterPort,
+  type CatalogEars,
   type PortCatalog,
   createListedCatalog,
   maxListedPorts,
@@ -36,7 +38,28 @@ export function createSysfsCatalog(places: SysfsPlaces): PortCatalog {
       const ports = await Promise.all(real.map((name) => portAt(places, name)));
       return numbered(ports.flatMap((port) => (port === undefined ? [] : [port])));
     },
+    watch: (tell) => watchNodes(places.dev, tell),
   };
+}
+
+/** sysfs tells nobody of a change; the folder of the device nodes does, a moment later. */
+function watchNodes(dev: string, tell: CatalogEars): (() => void) | undefined {
+  try {
+    // Bytes written to a port are a change of its node as well: only names that come and go count.
+    const watcher = watch(dev, { persistent: false }, (event) => {
+      if (event === 'rename') tell.changed();
+    });
+    watcher.on('error', () => {
+      watcher.close();
+      tell.lost();
+    });
+    return () => {
+      watcher.close();
+    };
+  } catch {
+    // No folder, or the system has no watch left to give.
+    return undefined;
+  }
 }
 
 async function portAt({ sys, dev }: SysfsPlaces, tty: string): Promise<AdapterPort | undefined> {

@@ -35,7 +35,7 @@ export interface DoctorParts {
   readonly log: Log;
   readonly lines: SlotLineParts;
   /** Opens the slot's line as its profile says, with some of it changed. */
-  openLine(slot: number, change: Partial<PortProfile>): Promise<Result<ByteStream>>;
+  openLine(slot: number, change: Partial<PortProfile>, signal: CancelSignal): Promise<Result<ByteStream>>;
 }
 
 /** Boards boot for up to ten seconds before they listen; twelve echoes show a timer's beat. */
@@ -43,13 +43,14 @@ const firstLook: ProbeLimits = { answerMs: 12_000, echoes: 12 };
 /** A unit that runs answers the first echo; one that was just reset by the opening has five seconds. */
 const otherLook: ProbeLimits = { answerMs: 5_000, echoes: 0 };
 const linesHeld = { dtr: false, rts: false, hangUpOnClose: false } as const;
-const never: CancelSignal = { aborted: false, addEventListener: () => undefined, removeEventListener: () => undefined };
 
 export function createDoctor(parts: DoctorParts): Pick<SlotCounter, 'check' | 'remedy'> {
   const check = async (slot: number): Promise<Result<DoctorView>> => {
     let view: Result<DoctorView> = failed(adapterFault('port-unbound', { slot }));
-    const done = await parts.bench.occupy(slot, async () => {
-      view = await examine(parts, slot);
+    const done = await parts.bench.occupy(slot, async (signal) => {
+      view = await examine({ ...parts, signal }, slot);
+      // What was heard until then is half a look: it would name what is not so.
+      if (signal.aborted) view = failed(adapterFault('check-stopped', { slot }));
       return ok();
     });
     return done.ok ? view : done;
@@ -67,7 +68,12 @@ export function createDoctor(parts: DoctorParts): Pick<SlotCounter, 'check' | 'r
   } satisfies Pick<SlotCounter, 'check' | 'remedy'>);
 }
 
-async function examine(parts: DoctorParts, slot: number): Promise<Result<DoctorView>> {
+/** One examination, which ends early when its signal says so. */
+interface Examination extends DoctorParts {
+  readonly signal: CancelSignal;
+}
+
+async function examine(parts: Examination, slot: number): Promise<Result<DoctorView>> {
   const line = await slotLine(parts.lines, slot, undefined);
   if (!line.ok) return line;
   const first = await look(parts, slot, {}, firstLook);
@@ -87,20 +93,43 @@ function shown({ fault: { code, say, hint }, remedy }: Finding): DoctorView['fin
 }
 
 async function look(
-  parts: DoctorParts,
+  parts: Examination,
   slot: number,
   change: Partial<PortProfile>,
   limits: ProbeLimits,
 ): Promise<Result<LineTrial>> {
-  const opened = await parts.openLine(slot, change);
+  if (parts.signal.aborted) return failed(adapterFault('check-stopped', { slot }));
+  const opened = await unlessStopped(parts.openLine(slot, change, parts.signal), parts.signal, slot);
   if (!opened.ok) return opened;
-  const trial = await probeLine(opened.value, parts.clock, limits, never);
+  const trial = await probeLine(opened.value, parts.clock, limits, parts.signal);
   await opened.value.close();
   return ok(trial);
 }
 
+/** A port that hangs while it is opened must not hold up a stop; one that opens after it is closed at once. */
+async function unlessStopped(
+  opening: Promise<Result<ByteStream>>,
+  signal: CancelSignal,
+  slot: number,
+): Promise<Result<ByteStream>> {
+  let stop = (): void => undefined;
+  const stopped = new Promise<'stopped'>((resolve) => {
+    stop = () => {
+      resolve('stopped');
+    };
+  });
+  signal.addEventListener('abort', stop);
+  const first = await Promise.race([opening, stopped]);
+  signal.removeEventListener('abort', stop);
+  if (first !== 'stopped') return first;
+  void opening.then(async (late) => {
+    if (late.ok) await late.value.close();
+  });
+  return failed(adapterFault('check-stopped', { slot }));
+}
+
 async function answerFindings(
-  parts: DoctorParts,
+  parts: Examination,
   slot: number,
   line: SlotLine,
   trial: LineTrial,
@@ -112,7 +141,7 @@ async function answerFindings(
 
 type SerialLine = Extract<SlotLine, { kind: 'serial' }>;
 
-async function resetOf(parts: DoctorParts, slot: number, { profile }: SerialLine, trial: LineTrial): Promise<Finding> {
+async function resetOf(parts: Examination, slot: number, { profile }: SerialLine, trial: LineTrial): Promise<Finding> {
   const isHeld = profile.dtr === false && profile.rts === false && profile.hangUpOnClose === false;
   if (isHeld) return resetFinding(trial, undefined);
   // The first opening with the lines held may still be the edge that resets; the one after it is the proof.
@@ -123,7 +152,7 @@ async function resetOf(parts: DoctorParts, slot: number, { profile }: SerialLine
 
 /** Where nothing answers, another speed may; a unit that hears garbage says nothing, so silence is no proof against it. */
 async function silenceFindings(
-  parts: DoctorParts,
+  parts: Examination,
   slot: number,
   line: SlotLine,
   trial: LineTrial,
@@ -136,6 +165,7 @@ async function silenceFindings(
   const { baudRate, otherBaudRates } = profileOf(line.adapter);
   const rates = otherBaudRates.length === 0 ? [] : [baudRate, ...otherBaudRates].filter((rate) => rate !== opened);
   for (const found of rates) {
+    if (parts.signal.aborted) break;
     const other = await look(parts, slot, { baudRate: found }, otherLook);
     if (other.ok && other.value.answeredMs !== undefined) {
       return [{ fault: findingFault('baud-wrong', { found, opened }), remedy: `${remedies.baud}${String(found)}` }];

@@ -21,6 +21,7 @@ export const adapterFault = faultMaker({
   },
   'slot-at-work': { say: 'Slot {slot} has a unit in work.', hint: 'Wait for its verdict, then bind the slot.' },
   'remedy-unknown': { say: 'There is no remedy {remedy}.', hint: 'Check the slot again, and take what is proposed.' },
+  'check-stopped': { say: 'The check of slot {slot} was stopped.', hint: 'Check the slot again when ready.' },
   'slots-in-use': {
     say: 'Slot {slot} is in use.',
     hint: 'Unbind the slots that are to go, or start with fewer virtual units.',

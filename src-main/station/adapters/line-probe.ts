@@ -50,14 +50,14 @@ export async function probeLine(
   const echoes: EchoTime[] = [];
   let answeredMs: number | undefined;
   while (answeredMs === undefined && clock.monotonicMs() - startMs < limits.answerMs && !signal.aborted) {
-    const answer = await ear.ask(askEveryMs, true);
+    const answer = await ear.ask(askEveryMs, true, signal);
     if (answer !== undefined) answeredMs = answer.heardMs - startMs;
   }
   const { chatter, garbage } = ear.noise();
   let missed = 0;
   for (let count = 0; answeredMs !== undefined && count < limits.echoes && !signal.aborted; count += 1) {
-    await sleep(clock, pausesMs[count % pausesMs.length] ?? 0);
-    const echo = await ear.ask(echoLimitMs, false);
+    await sleep(clock, pausesMs[count % pausesMs.length] ?? 0, signal);
+    const echo = await ear.ask(echoLimitMs, false, signal);
     if (echo === undefined) missed += 1;
     else echoes.push(echo);
   }
@@ -68,7 +68,7 @@ export async function probeLine(
 
 interface Ear {
   /** @param orEarlier an answer to an earlier question counts as well */
-  ask(limitMs: number, orEarlier: boolean): Promise<EchoTime | undefined>;
+  ask(limitMs: number, orEarlier: boolean, signal: CancelSignal): Promise<EchoTime | undefined>;
   noise(): { readonly chatter: number; readonly garbage: number };
   ownFrames(): number;
   stop(): void;
@@ -94,16 +94,21 @@ function listen(stream: ByteStream, clock: Clock): Ear {
     }
   });
   return {
-    ask: (limitMs, orEarlier) => {
+    ask: (limitMs, orEarlier, signal) => {
       sequence = (sequence + 1) & 255;
       const asked = sequence;
       return new Promise((resolve) => {
         const sentMs = clock.monotonicMs();
         const settle = (echo: EchoTime | undefined): void => {
           cancel();
+          signal.removeEventListener('abort', stopped);
           hear = () => undefined;
           resolve(echo);
         };
+        const stopped = (): void => {
+          settle(undefined);
+        };
+        signal.addEventListener('abort', stopped);
         const cancel = clock.after(limitMs, () => {
           settle(undefined);
         });

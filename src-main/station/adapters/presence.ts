@@ -1,6 +1,7 @@
 /** Watches what is plugged in, tells each slot of its port, and lets a slot learn its adapter. */
 import { stat } from 'node:fs/promises';
 import { type Clock, sleep } from '../../lib/base/clock.ts';
+import type { Log } from '../../lib/base/log.ts';
 import type { Fault } from '../../lib/base/fault.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { AdapterPort, PortCatalog } from '../../lib/serial/index.ts';
@@ -11,8 +12,10 @@ import { adapterFault } from './faults.ts';
 import { type Learning, type Look, beginLearning, nextLearning } from './learning.ts';
 import { parseSlotAddress, usbAddress } from './slot-address.ts';
 
-// Fast enough that a slot is ready before the technician's hand is off the unit; a look reads one folder and some links.
+// Fast enough that a slot is ready before the technician's hand is off the unit.
 const lookEveryMs = 300;
+/** How old a list of adapters may be, since each reads a hundred files: the system tells of changes, or it does not. */
+const listFreshMs = { told: 5_000, untold: 1_000 } as const;
 
 type PortView = SlotView['port'];
 
@@ -21,6 +24,7 @@ export interface PresenceParts {
   readonly catalog: PortCatalog;
   readonly bench: Pick<Bench, 'seen' | 'slots'>;
   readonly clock: Clock;
+  readonly log: Log;
   /** Of a virtual unit, once it has one. */
   virtualPath(slot: number): string | undefined;
 }
@@ -39,6 +43,7 @@ export interface Presence {
 export function createPresence(parts: PresenceParts): Presence {
   const { bindings, catalog, bench, clock } = parts;
   const learner = createLearner(parts);
+  const lister = createLister(parts);
   let looking: Promise<void> = Promise.resolve();
 
   const portOf = async (slot: number, plugged: readonly AdapterPort[]): Promise<PortView> => {
@@ -48,8 +53,9 @@ export function createPresence(parts: PresenceParts): Presence {
     if (learner.slot === slot) return { ...port, state: 'learning', ...faultPart(learner.faultOf(slot)) };
     return port.state === 'empty' ? { ...port, ...faultPart(learner.faultOf(slot)) } : port;
   };
-  const lookOnce = async (): Promise<void> => {
-    const plugged = await catalog.list();
+  const lookOnce = async (isAnyAge: boolean): Promise<void> => {
+    // Who learns must see each coming and going.
+    const plugged = await lister.list(isAnyAge && learner.slot === undefined);
     await learner.onward(plugged);
     const slots = Array.from({ length: maxSlots }, (_, at) => at + 1);
     await Promise.all(
@@ -59,17 +65,24 @@ export function createPresence(parts: PresenceParts): Presence {
     );
   };
   // One look at a time: two at once could tell a slot an older truth after a newer one.
-  const look = (): Promise<void> => {
-    looking = looking.then(lookOnce);
+  const look = (isAnyAge = false): Promise<void> => {
+    // A look that broke is over: the next one is a new one, and the watching goes on.
+    looking = looking
+      .then(() => lookOnce(isAnyAge))
+      .catch((bug: unknown) => {
+        parts.log.error('look-broke', { error: bug instanceof Error ? bug.message : typeof bug });
+      });
     return looking;
   };
   return Object.freeze({
-    look,
+    look: () => look(),
     watch: async (signal) => {
+      const stop = lister.watch();
       while (!signal.aborted) {
-        await look();
+        await look(true);
         await sleep(clock, lookEveryMs, signal);
       }
+      stop();
     },
     learn: async (slot, by) => {
       const refused = bindings.isVirtual(slot) ? adapterFault('slot-virtual', { slot }) : atWork(bench, slot);
@@ -83,6 +96,43 @@ export function createPresence(parts: PresenceParts): Presence {
     },
     forgetFault: learner.forget,
   } satisfies Presence);
+}
+
+interface Lister {
+  /** @param isKnownEnough the last list will do, where nothing says that it has changed */
+  list(isKnownEnough: boolean): Promise<readonly AdapterPort[]>;
+  /** Hears of changes until the function it gives is called. */
+  watch(): () => void;
+}
+
+function createLister({ catalog, clock }: Pick<PresenceParts, 'catalog' | 'clock'>): Lister {
+  let kept: { readonly plugged: readonly AdapterPort[]; readonly atMs: number } | undefined;
+  let changes = 0;
+  let freshMs: number = listFreshMs.untold;
+  return {
+    async list(isKnownEnough) {
+      const atMs = clock.monotonicMs();
+      if (isKnownEnough && kept !== undefined && atMs - kept.atMs < freshMs) return kept.plugged;
+      changes = 0;
+      const plugged = await catalog.list();
+      // What changed while it was read is not in it for certain: it is read once more then.
+      kept = changes === 0 ? { plugged, atMs } : undefined;
+      return plugged;
+    },
+    watch() {
+      const stop = catalog.watch?.({
+        changed: () => {
+          changes += 1;
+          kept = undefined;
+        },
+        lost: () => {
+          freshMs = listFreshMs.untold;
+        },
+      });
+      if (stop !== undefined) freshMs = listFreshMs.told;
+      return stop ?? (() => undefined);
+    },
+  };
 }
 
 interface Learner {

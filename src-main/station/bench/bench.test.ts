@@ -38,6 +38,23 @@ function benchOf(change: Partial<BenchParts> = {}) {
   return { bench, script, clock, views, request, settled };
 }
 
+describe('a slot that is occupied', () => {
+  it.each(['abort', 'close'] as const)('ends its work when it is told to (%s)', async (how) => {
+    const { bench, request } = benchOf();
+    const working = bench.occupy(1, async (signal) => {
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => {
+          resolve();
+        });
+      });
+      return failed(benchFault('run-aborted'));
+    });
+    expect(await bench.start(request('SN1', 1))).toMatchObject({ ok: false, fault: { code: 'slot-busy' } });
+    await (how === 'abort' ? bench.abort(1) : bench.close());
+    expect(await working).toMatchObject({ ok: false });
+  });
+});
+
 describe('a bench', () => {
   it('shows working until the row is committed, and the verdict after it', async () => {
     const { bench, script, views, request, settled } = benchOf();

@@ -1,4 +1,5 @@
 /** The slots of one bench: each takes a scan, runs its unit, and keeps the verdict until the next scan. */
+import type { CancelSignal } from '../../lib/base/cancel.ts';
 import type { Clock } from '../../lib/base/clock.ts';
 import type { Fault } from '../../lib/base/fault.ts';
 import type { Log } from '../../lib/base/log.ts';
@@ -67,8 +68,11 @@ export interface Bench {
   lives(serialNumber: string, unitState: UnitState, hub?: string): void;
   /** Lets a passed unit that is still plugged in start its first boot. */
   boot(slot: number): Promise<Result<void>>;
-  /** Does something to the unit of a slot while nothing else speaks to it; refused while it has a run. */
-  occupy(slot: number, work: () => Promise<Result<void>>): Promise<Result<void>>;
+  /**
+   * Does something to the unit of a slot while nothing else speaks to it; refused while it has a run. `signal` ends the
+   * work: somebody aborted the slot, or the bench is closed.
+   */
+  occupy(slot: number, work: (signal: CancelSignal) => Promise<Result<void>>): Promise<Result<void>>;
   /** Shows that the slot's virtual unit has this fault on purpose, or none. */
   train(slot: number, fault: SlotView['virtualFault']): void;
   /** Takes nothing new from now on, aborts what runs, and waits until every run has ended in a row. */
@@ -138,7 +142,7 @@ export function createBench(parts: BenchParts): Bench {
       show(state, hub === undefined ? { at: 'lives', unitState } : { at: 'lives', unitState, hub });
     },
     boot: (slot) => ifOpen(() => occupy(states, slot, (state, stopper) => bootOver(parts, state, stopper))),
-    occupy: (slot, work) => ifOpen(() => occupy(states, slot, work)),
+    occupy: (slot, work) => ifOpen(() => occupy(states, slot, (_state, { signal }) => work(signal))),
     train: (slot, fault) => {
       const state = states.get(slot);
       if (state !== undefined) show(state, { at: 'training', fault });

@@ -27,6 +27,8 @@ export type DriverParts = SmpDriverParts;
 
 interface DeviceProfile {
   readonly view: ProfileView;
+  /** The speed of its line, where that is always the same. */
+  readonly baudRate?: number;
   open(stream: ByteStream, parts: DriverParts): UnitDriver;
 }
 
@@ -34,6 +36,8 @@ export interface DeviceProfiles {
   list(): readonly ProfileView[];
   /** Whether units of this kind can be what a batch wants of them. */
   check(terms: Pick<BatchTerms, 'deviceProfile' | 'attestation'>): Result<void>;
+  /** The speed that the profile knows; undefined where the slot's own counts. */
+  baudRateOf(profileId: string | undefined): number | undefined;
   /** Without a profile: the bench link. The driver closes the stream; after a fault it is still the caller's. */
   openDriver(profileId: string | undefined, stream: ByteStream, parts: DriverParts): Result<UnitDriver>;
 }
@@ -49,8 +53,9 @@ const tpmTunnel: DeviceProfile = {
 };
 
 function consoleProfile(profile: ConsoleProfile): DeviceProfile {
-  const { profileId, name, attestations } = profile;
+  const { profileId, name, attestations, line } = profile;
   return {
+    ...(line.baudRate === undefined ? {} : { baudRate: line.baudRate }),
     view: { profileId, name, driver: 'console', attestations },
     open: (stream, parts) => createConsoleDriver(stream, profile, parts),
   };
@@ -69,6 +74,7 @@ export function createDeviceProfiles(own: readonly ConsoleProfile[] = []): Devic
       const fits = attestation === 'mixed' ? view.attestations.length > 0 : view.attestations.includes(attestation);
       return fits ? ok() : failed(profileFault('profile-unfit', { profileId: deviceProfile, wanted: attestation }));
     },
+    baudRateOf: (profileId) => (profileId === undefined ? undefined : profiles.get(profileId)?.baudRate),
     openDriver: (profileId, stream, parts) => {
       const profile = profileId === undefined ? benchLink : profiles.get(profileId);
       if (profile === undefined) return failed(profileFault('profile-unknown', { profileId: profileId ?? '' }));

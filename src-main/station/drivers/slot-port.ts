@@ -1,4 +1,5 @@
 /** One slot's way to its unit: a port host of its own for a serial port, or a TCP connection to a device server. */
+import type { CancelSignal } from '../../lib/base/cancel.ts';
 import { type Clock, sleep } from '../../lib/base/clock.ts';
 import type { Log } from '../../lib/base/log.ts';
 import type { Random } from '../../lib/base/random.ts';
@@ -33,7 +34,7 @@ export interface SlotPortParts {
 
 export interface SlotPort extends BenchSlot {
   /** The line as it is, for the adapter doctor; `change` opens a serial port otherwise than its profile says. */
-  openLine(change: Partial<PortProfile>): Promise<Result<ByteStream>>;
+  openLine(change: Partial<PortProfile>, signal: CancelSignal): Promise<Result<ByteStream>>;
   /** Starts the slot's port host ahead, where its line needs one, and waits until it is up. */
   prepare(): Promise<void>;
   /** Ends the slot's port host. */
@@ -44,11 +45,16 @@ export interface SlotPort extends BenchSlot {
 const busyTries = 15;
 const busyPauseMs = 200;
 
-async function openWhenFree(open: () => Promise<Result<ByteStream>>, clock: Clock): Promise<Result<ByteStream>> {
+async function openWhenFree(
+  open: () => Promise<Result<ByteStream>>,
+  clock: Clock,
+  signal?: CancelSignal,
+): Promise<Result<ByteStream>> {
   for (let attempt = 1; ; attempt += 1) {
     const opened = await open();
-    if (opened.ok || opened.fault.code !== 'port-busy' || attempt === busyTries) return opened;
-    await sleep(clock, busyPauseMs);
+    if (opened.ok || opened.fault.code !== 'port-busy' || attempt === busyTries || signal?.aborted === true)
+      return opened;
+    await sleep(clock, busyPauseMs, signal);
   }
 }
 
@@ -56,12 +62,16 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
   const log = parts.log.with({ slot: place.slot });
   let isClosed = false;
   const host = openPortHost(parts.portHost, { clock: parts.clock, log });
-  const openStream = async (baudRate?: number, change: Partial<PortProfile> = {}): Promise<Result<ByteStream>> => {
+  const openStream = async (
+    baudRate: number | undefined,
+    change: Partial<PortProfile> = {},
+    signal?: CancelSignal,
+  ): Promise<Result<ByteStream>> => {
     const line = await place.line(baudRate);
     if (!line.ok) return line;
     if (line.value.kind === 'tcp') return openTcpStream(line.value, parts.clock);
     const profile = { ...line.value.profile, ...change };
-    return openWhenFree(() => host.open(profile), parts.clock);
+    return openWhenFree(() => host.open(profile), parts.clock, signal);
   };
   const { slot, name, virtualSerialNumber } = place;
   return Object.freeze({
@@ -69,15 +79,19 @@ export function createSlotPort(place: SlotPlace, parts: SlotPortParts): SlotPort
     name,
     ...(virtualSerialNumber === undefined ? {} : { virtualSerialNumber }),
     open: async (batch) => {
-      const stream = await openStream(batch?.terms.baudRate);
+      const { deviceProfile } = batch?.terms ?? {};
+      // A console has the speed that its firmware was built with; the batch may still say otherwise.
+      const baudRate = batch?.terms.baudRate ?? parts.profiles.baudRateOf(deviceProfile);
+      const reopen = () => openStream(baudRate);
+      const stream = await reopen();
       if (!stream.ok) return stream;
       const { clock, random } = parts;
-      const driverParts = { clock, random, log, trustedRoots: parts.trustedRoots(), reopen: openStream };
-      const driver = parts.profiles.openDriver(batch?.terms.deviceProfile, stream.value, driverParts);
+      const driverParts = { clock, random, log, trustedRoots: parts.trustedRoots(), reopen };
+      const driver = parts.profiles.openDriver(deviceProfile, stream.value, driverParts);
       if (!driver.ok) await stream.value.close();
       return driver;
     },
-    openLine: (change) => openStream(undefined, change),
+    openLine: (change, signal) => openStream(undefined, change, signal),
     prepare: async () => {
       const line = await place.line(undefined);
       // Closed meanwhile: what is started now would outlive the station's stop.

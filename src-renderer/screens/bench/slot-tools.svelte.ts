@@ -80,6 +80,12 @@ export class SlotTools {
     this.diagnosis = await this.doctor.run(() => this.#app.station.ask('adapter.check', { slot }));
   }
 
+  /** The look under way ends with its own fault, which says that it was stopped. */
+  async stopCheck(): Promise<void> {
+    const { slot } = this.#slot();
+    await this.#app.station.ask('bench.abort', { slot });
+  }
+
   async remedy(remedy: string): Promise<void> {
     const { slot } = this.#slot();
     const diagnosis = await this.doctor.run(() => this.#app.station.ask('adapter.remedy', { slot, remedy }));

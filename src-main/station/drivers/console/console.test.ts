@@ -144,6 +144,18 @@ describe('a recipe', () => {
   });
 });
 
+describe('a line that ends', () => {
+  it('is told as the port tells it, also by what is asked afterwards', async () => {
+    const pair = streamPair();
+    const clock = manualClock();
+    const driver = createConsoleDriver(pair.near, must(checkProfile(nordic)), { clock, trustedRoots: [] });
+    const asking = driver.facts();
+    pair.unplug({ code: 'port-unplugged', say: 'The adapter was unplugged.', hint: 'Plug it in again.' });
+    expect(await asking).toMatchObject({ ok: false, fault: { code: 'port-unplugged' } });
+    expect(await driver.facts()).toMatchObject({ ok: false, fault: { code: 'port-unplugged' } });
+  });
+});
+
 describe('a draft', () => {
   const transcript = [
     ...['> AT', 'OK', '> AT+CGSN', '352656109480783', 'OK', '> AT%CMNG=0,1,1,"-----BEGIN CERTIFICATE-----'],

@@ -45,7 +45,7 @@ export function createConsoleSession(stream: ByteStream, profile: ConsoleProfile
       if (at > 0 && chunk.pauseMs > 0) await sleep(clock, chunk.pauseMs);
       const written = await stream.write(bytes.subarray(at, at + chunk.bytes));
       if (written.ok) continue;
-      ear.close();
+      ear.close(written.fault);
       return;
     }
   };
@@ -200,14 +200,15 @@ interface Patience {
 
 interface Ear {
   hear(reader: AnswerReader, patience: Patience, silent: () => Fault): Promise<Result<void>>;
-  close(): void;
+  /** @param reason what the port says; without one the session itself ends */
+  close(reason?: Fault): void;
 }
 
 /** Cuts the stream into lines; what comes while nobody listens is dropped. */
 function createEar(stream: ByteStream, prompt: string | undefined): Ear {
   let held = '';
   let total = 0;
-  let isClosed = false;
+  let closed: Fault | undefined;
   let reader: AnswerReader | undefined;
   let end: ((result: Result<void>) => void) | undefined;
   const take = (line: string): void => {
@@ -232,14 +233,15 @@ function createEar(stream: ByteStream, prompt: string | undefined): Ear {
       take(prompt);
     }
   });
-  const stopWatching = stream.onClose(() => {
-    close();
+  const stopWatching = stream.onClose((reason) => {
+    close(reason);
   });
-  const close = (): void => {
-    isClosed = true;
+  // The port knows why: the next action of a pulled cable is another one than that of a port that hangs.
+  const close = (reason: Fault = consoleFault('console-lost')): void => {
+    closed ??= reason;
     stopListening();
     stopWatching();
-    end?.(failed(consoleFault('console-lost')));
+    end?.(failed(closed));
   };
   return {
     close,
@@ -263,7 +265,7 @@ function createEar(stream: ByteStream, prompt: string | undefined): Ear {
         total = 0;
         reader = next;
         end = done;
-        if (isClosed) done(failed(consoleFault('console-lost')));
+        if (closed !== undefined) done(failed(closed));
       }),
   };
 }
