@@ -88,7 +88,10 @@ describe('a Nordic modem on a pseudo-terminal', () => {
     expect(modem.tags.get(firstTag)?.get('1')).toBe(certificatesToPem([leaf]));
     // Offline before the first write.
     expect(modem.heard.indexOf('AT+CFUN=4')).toBeLessThan(modem.heard.findIndex((one) => one.startsWith('AT%KEYGEN')));
-    expect(driver.capabilities).toEqual({ settings: false, certificates: true, serialNumber: true });
+    expect(driver.capabilities).toEqual({
+      ...{ settings: false, certificates: true, serialNumber: true },
+      shows: { request: false, certificates: false },
+    });
   });
 });
 

@@ -5,12 +5,17 @@ import { must, ok } from '../../lib/base/result.ts';
 import type { SlotView } from '../../contract/views.ts';
 import type { SerialNumber } from '../batches/model.ts';
 import { createBench } from './bench.ts';
+import type { DriverCapabilities } from './ports.ts';
 import { batchOf, countingRandom, createScript, scriptedJournal, scriptedSigner, scriptedUnit } from './test-bench.ts';
 
-function benchWith(attestation: 'tpm' | 'x509') {
+function benchWith(attestation: 'tpm' | 'x509', capabilities?: DriverCapabilities) {
   const script = createScript();
+  const open = async () => {
+    const unit = scriptedUnit(script, attestation);
+    return ok(capabilities === undefined ? unit : { ...unit, capabilities });
+  };
   const bench = createBench({
-    slots: [{ slot: 1, name: 'port 1', open: async () => ok(scriptedUnit(script, attestation)) }],
+    slots: [{ slot: 1, name: 'port 1', open }],
     journal: scriptedJournal(script),
     endorsement: { check: async () => ok() },
     digest: { sha256: () => new Uint8Array(32) },
@@ -46,6 +51,13 @@ describe('a golden sample', () => {
       ...['connect done', 'identify done', 'prove done', 'verify done'],
     ]);
     expect(script.asked).toEqual(['begin sample', ...asked, 'unit close', 'end sample pass']);
+  });
+
+  it('is not asked for a request or a certificate where that would write to it', async () => {
+    const shows = { request: false, certificates: false };
+    const { script, check } = benchWith('x509', { settings: false, certificates: true, serialNumber: true, shows });
+    expect(await check('pass')).toMatchObject({ state: 'pass' });
+    expect(script.asked).toEqual(['begin sample', 'unit connect', 'unit facts', 'unit close', 'end sample pass']);
   });
 
   it('that is bad shows its own verdict with its reason', async () => {

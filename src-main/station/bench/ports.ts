@@ -55,6 +55,11 @@ export interface DriverCapabilities {
   readonly certificates: boolean;
   /** Its own memory can say which unit it is; otherwise only its label does. */
   readonly serialNumber: boolean;
+  /**
+   * What it can show of the credential that it holds without anything being made or written, as a golden sample is asked:
+   * a request signed with its key, its certificates. Absent: both.
+   */
+  readonly shows?: { readonly request: boolean; readonly certificates: boolean };
 }
 
 /** One plugged-in unit, spoken to by one kind of driver. Each call has a bound of its own and ends with a coded fault. */

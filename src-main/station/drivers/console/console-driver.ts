@@ -53,6 +53,11 @@ export function createConsoleDriver(
       settings: steps.writeSettings !== undefined,
       certificates: steps.writeCertificates !== undefined,
       serialNumber: identity.serialNumber !== undefined,
+      shows: {
+        // Where the request itself makes the key, or goes to a free place, asking for one is a write.
+        request: steps.generateKey !== undefined && slots === undefined,
+        certificates: slots === undefined && keepsCertificates(profile),
+      },
     },
     connect: (signal) => work.connect(signal),
     facts: () => work.facts(),
@@ -63,11 +68,16 @@ export function createConsoleDriver(
     readCertificates: () => work.readCertificates(),
     writeSettings: (_requestId, settings) => work.writeSettings(settings),
     readSettings: () => work.readSettings(),
-    ...(slots === undefined ? {} : { retire: () => work.retire() }),
+    ...(slots === undefined && steps.finish === undefined ? {} : { retire: () => work.retire() }),
     boot: () => work.step('boot'),
     wasAnswered: (fault) => answers.has(fault.code),
     close: () => work.close(),
   } satisfies UnitDriver);
+}
+
+/** They are read back as they are, and not only compared. */
+function keepsCertificates({ steps }: ConsoleProfile): boolean {
+  return (steps.readCertificates ?? []).some(({ keepBlock }) => keepBlock?.name === 'certificates');
 }
 
 class ConsoleWork {
@@ -170,8 +180,7 @@ class ConsoleWork {
 
   /** Read back, or compared by what the unit tells of it: then what was written is what it holds. */
   async readCertificates(): Promise<Result<readonly Uint8Array[]>> {
-    const commands = this.#profile.steps.readCertificates ?? [];
-    const isRead = commands.some(({ keepBlock }) => keepBlock?.name === 'certificates');
+    const isRead = keepsCertificates(this.#profile);
     if (!isRead && this.#written === undefined) return this.#unwritten();
     this.#values.delete('certificates');
     const read = await this.step('readCertificates');

@@ -26,7 +26,7 @@ const Command = z.strictObject({
   expect: z.record(Name, Template).optional(),
   /** Answers that are as good as the awaited one here. */
   accept: z.array(Template).max(8).optional(),
-  /** From the last byte sent: of a line, not of the whole answer. */
+  /** For the whole answer, from the first byte of the command; the pauses of `line.chunk` are added. */
   timeoutMs: z.int().min(100).max(120_000).optional(),
   /** May be sent again when no answer came: it only reads. */
   repeat: z.boolean().optional(),
