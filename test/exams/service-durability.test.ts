@@ -59,7 +59,7 @@ it('neither who asked for a change nor who looks hears of it before the disk has
   end(null);
   expect(must(await started)).toMatchObject([{ id: 'op-1' }]);
   expect(must(await store.operation('op-1'))).toMatchObject({ id: 'op-1' });
-  expect(await Promise.all(looks)).toMatchObject(Array(4).fill({ ok: true }));
+  for (const one of await Promise.all(looks)) expect(one.ok).toBe(true);
 });
 
 it('a disk that refuses once is believed no more: callers and looks hear of it, and nothing is taken', async () => {
