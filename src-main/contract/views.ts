@@ -104,7 +104,7 @@ export const SlotView = z.object({
   run: RunView.optional(),
   /** The label of the virtual unit plugged into this slot, so that the virtual bench can scan it. */
   virtualSerialNumber: Id.optional(),
-  /** The slot is in training: its virtual unit has this fault on purpose. `say` has its value filled in. */
+  /** The slot is in training: its virtual unit has this planted fault. `say` has its value filled in. */
   virtualFault: z.object({ name: Id, value: z.int().optional(), say: Text }).optional(),
 });
 export type SlotView = z.infer<typeof SlotView>;

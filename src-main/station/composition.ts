@@ -21,7 +21,7 @@ import { withheldBy } from './signers/device-signer.ts';
 import { type StationSigners, openStationSigners } from './signers/station-signers.ts';
 import { createTurns } from './signers/turns.ts';
 import type { Presence } from './adapters/presence.ts';
-import type { SlotCounter } from './adapters/slot-counter.ts';
+import type { SlotDesk } from './adapters/slot-desk.ts';
 import type { PortCatalog } from '../lib/serial/index.ts';
 import { composeSlots } from './slots.ts';
 import { claimFolder } from './folder-claim.ts';
@@ -52,7 +52,7 @@ export interface StationCore {
   /** Where a virtual unit's pseudo-terminal is, once it has one. */
   readonly virtualPorts: Map<number, string>;
   readonly presence: Presence;
-  readonly slotCounter: SlotCounter;
+  readonly slotDesk: SlotDesk;
   /** How many slots the bench shows. */
   slotCount(): number;
   /** The virtual units, once they are there. */
@@ -143,11 +143,11 @@ async function composeParts(config: StationConfig, host: HostParts, live: CoreOu
       if (view.slot <= bindings.count()) live.onSlot(view);
     },
   });
-  const { presence, counter: slotCounter } = slots.value.attend(bench, (view) => {
+  const { presence, desk: slotDesk } = slots.value.attend(bench, (view) => {
     live.onSlot(view);
   });
   const own = { stationId, operator, selectedBatchId, clockTrust };
-  const attended = { presence, slotCounter, slotCount: () => bindings.count() };
+  const attended = { presence, slotDesk, slotCount: () => bindings.count() };
   const bound = { bench, profiles, places, ports, virtualPorts, virtual: {}, ...attended };
   return ok({ store: store.value, signers: signers.value, ...bound, ...own });
 }

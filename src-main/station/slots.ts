@@ -5,11 +5,11 @@ import type { Random } from '../lib/base/random.ts';
 import { type Result, failed, ok } from '../lib/base/result.ts';
 import type { PortCatalog } from '../lib/serial/index.ts';
 import type { SlotView } from '../contract/views.ts';
-import { type Bindings, type SlotStore, createBindings, maxSlots } from './adapters/bindings.ts';
+import { type Bindings, type BindingStore, createBindings, maxSlots } from './adapters/bindings.ts';
 import { adapterFault } from './adapters/faults.ts';
 import { createDoctor } from './adapters/doctor.ts';
 import { type Presence, createPresence } from './adapters/presence.ts';
-import { type SlotCounter, createSlotCounter } from './adapters/slot-counter.ts';
+import { type SlotDesk, createSlotDesk } from './adapters/slot-desk.ts';
 import { slotLine } from './adapters/slot-line.ts';
 import { virtualSerialPrefix } from './batches/naming.ts';
 import type { Bench } from './bench/bench.ts';
@@ -26,7 +26,7 @@ export interface SlotParts {
   readonly log: Log;
   readonly catalog: PortCatalog;
   readonly portHost: { readonly execPath: string; readonly entryPath: string };
-  readonly store: SlotStore & { keptSlots(): Promise<Result<KeptSlots>> };
+  readonly store: BindingStore & { keptSlots(): Promise<Result<KeptSlots>> };
   readonly profiles: DeviceProfiles;
   readonly trustedRoots: () => readonly Uint8Array[];
 }
@@ -38,10 +38,7 @@ export interface StationSlots {
   /** Where a virtual unit's pseudo-terminal is, once it has one. */
   readonly virtualPorts: Map<number, string>;
   /** What watches the slots and answers for them, once there is a bench. */
-  attend(
-    bench: Bench,
-    onSlot: (view: SlotView) => void,
-  ): { readonly presence: Presence; readonly counter: SlotCounter };
+  attend(bench: Bench, onSlot: (view: SlotView) => void): { readonly presence: Presence; readonly desk: SlotDesk };
 }
 
 export async function composeSlots(parts: SlotParts): Promise<Result<StationSlots>> {
@@ -74,7 +71,7 @@ export async function composeSlots(parts: SlotParts): Promise<Result<StationSlot
         openLine: (slot, change, signal) =>
           ports[slot - 1]?.openLine(change, signal) ?? Promise.resolve(failed(unbound(slot))),
       });
-      return { presence, counter: createSlotCounter({ bindings, presence, catalog, bench, doctor, onSlot }) };
+      return { presence, desk: createSlotDesk({ bindings, presence, catalog, bench, doctor, onSlot }) };
     },
   });
 }

@@ -74,7 +74,7 @@ async function startOn(
   const desk = createDesk({
     store: core.store,
     bench: core.bench,
-    ports: core.slotCounter,
+    ports: core.slotDesk,
     service: createServiceDesk(() => link.reached?.desk),
     signers: core.signers,
     profiles: core.profiles,

@@ -103,14 +103,14 @@ export const enFloor = {
   },
   training: {
     title: 'Training',
-    lead: 'Give the virtual unit a fault on purpose, and see how the bench tells it.',
-    fault: 'Fault',
+    lead: 'Plant a fault in the virtual unit, and see how the bench tells it.',
+    fault: 'Planted fault',
     none: 'No fault: a sound unit',
     value: (unit: string) => `Value (${unit})`,
     valueHint: (least: string, most: string) => `From ${least} to ${most}.`,
-    set: 'Give it this fault',
+    set: 'Plant this fault',
     clear: 'Make it sound',
-    has: (say: string) => `It has a fault on purpose: ${say}`,
+    has: (say: string) => `It has a planted fault: ${say}`,
     restarting: 'The virtual unit starts again.',
   },
   rework: {

@@ -1,4 +1,4 @@
-/** Units with a fault on purpose, on real pseudo-terminals in front of a real bench: what the technician gets, never a hang. */
+/** Units with a planted fault, on real pseudo-terminals in front of a real bench: what the technician gets, never a hang. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -95,7 +95,7 @@ afterAll(async () => {
 const outcomeOf = (run: RunView | undefined): string => (run?.state === 'pass' ? 'pass' : (run?.fault?.code ?? 'none'));
 const theUnits = ['csr-signature-wrong', 'link-write-differs', 'identity-taken'];
 
-describe('a unit with a fault on purpose', () => {
+describe('a unit with a planted fault', () => {
   it.each([...exams.entries()])('ends as a technician is told it ends (%#: $fault)', (at, { gets, then }) => {
     const runs = ended.get(at) ?? [];
     expect([gets].flat(), JSON.stringify(runs)).toContain(outcomeOf(runs[0]));

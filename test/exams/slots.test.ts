@@ -82,7 +82,7 @@ describe('a slot', () => {
   it('learns its adapter by plugging, and keeps it across a restart with who bound it', async () => {
     await tree.plug(inFixture4);
     const first = await slotsOf();
-    const learning = must(await first.counter.learn(3, 'Ada'));
+    const learning = must(await first.desk.learn(3, 'Ada'));
     expect(learning.port.state).toBe('learning');
     await tree.plug(inFixture3);
     await first.presence.look();
@@ -94,7 +94,7 @@ describe('a slot', () => {
     await second.presence.look();
     expect(second.port(3)).toEqual(bound);
     expect(must(second.store.chainHead()).seq).toBe(2);
-    const listed = await second.counter.adapters();
+    const listed = await second.desk.adapters();
     expect(listed.map(({ address, slot }) => [address, slot])).toEqual([
       ['usb:1-2.3:1.0', 3],
       ['usb:1-2.4:1.0', undefined],
@@ -137,23 +137,23 @@ describe('a slot', () => {
   });
 
   it('has a reason when its adapter is not there, when it is bound to nothing, and when it is bound twice', async () => {
-    const { ports, counter } = await slotsOf('--slot', '3=usb:1-2.3:1.0');
+    const { ports, desk } = await slotsOf('--slot', '3=usb:1-2.3:1.0');
     const open = async (at: number): Promise<string | undefined> => {
       const line = await ports[at]?.openLine({}, new AbortController().signal);
       return line === undefined || line.ok ? undefined : line.fault.code;
     };
     expect(await open(2)).toBe('port-not-plugged');
     expect(await open(3)).toBe('port-unbound');
-    expect(await counter.bind(4, 'usb:1-2.3:1.0', 'Ada')).toMatchObject({ fault: { code: 'address-taken' } });
-    expect(must(await counter.bind(4, 'tcp:10.0.0.5:4001', 'Ada')).port).toMatchObject({ state: 'ready' });
-    expect(must(await counter.unbind(3, 'Ada')).port).toEqual({ state: 'empty', name: 'not bound' });
+    expect(await desk.bind(4, 'usb:1-2.3:1.0', 'Ada')).toMatchObject({ fault: { code: 'address-taken' } });
+    expect(must(await desk.bind(4, 'tcp:10.0.0.5:4001', 'Ada')).port).toMatchObject({ state: 'ready' });
+    expect(must(await desk.unbind(3, 'Ada')).port).toEqual({ state: 'empty', name: 'not bound' });
     expect(await open(2)).toBe('port-unbound');
   });
 
   it('that learns is told of another slot’s adapter, refuses several at once, and can be stopped', async () => {
-    const { presence, counter, port } = await slotsOf('--slot', '4=usb:1-2.4:1.0');
-    must(await counter.learn(3, 'Ada'));
-    expect(await counter.learn(5, 'Ada')).toMatchObject({ fault: { code: 'learning-elsewhere' } });
+    const { presence, desk, port } = await slotsOf('--slot', '4=usb:1-2.4:1.0');
+    must(await desk.learn(3, 'Ada'));
+    expect(await desk.learn(5, 'Ada')).toMatchObject({ fault: { code: 'learning-elsewhere' } });
     await tree.plug(inFixture4);
     await presence.look();
     expect(port(3)).toMatchObject({ state: 'learning', fault: { code: 'learning-bound' } });
@@ -163,9 +163,9 @@ describe('a slot', () => {
     await presence.look();
     await presence.look();
     expect(port(3)).toMatchObject({ state: 'empty', fault: { code: 'learning-several' } });
-    must(await counter.learn(3, 'Ada'));
+    must(await desk.learn(3, 'Ada'));
     expect(port(3)).toEqual({ state: 'learning', name: 'not bound' });
-    await counter.stopLearning();
+    await desk.stopLearning();
     expect(port(3)).toEqual({ state: 'empty', name: 'not bound' });
   });
 

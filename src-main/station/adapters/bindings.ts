@@ -3,7 +3,7 @@ import { type Result, failed, ok } from '../../lib/base/result.ts';
 import { adapterFault } from './faults.ts';
 import { parseSlotAddress } from './slot-address.ts';
 
-export interface KeptSlot {
+export interface SlotBinding {
   readonly address?: string;
   /** Another speed than the adapter's profile has. */
   readonly baudRate?: number;
@@ -13,23 +13,23 @@ export interface KeptSlot {
   readonly lowLatency?: true;
 }
 
-interface SlotEvent {
+interface BindingEvent {
   readonly kind: 'slot.bound' | 'slot.unbound' | 'slot.adjusted' | 'bench.resized';
   readonly actor: string;
   readonly body: Readonly<Record<string, string | number | boolean | undefined>>;
 }
 
 /** Where bindings are kept: when a method resolves with ok, change and event are on disk. */
-export interface SlotStore {
+export interface BindingStore {
   saveSlots(
-    change: { readonly slot?: { readonly number: number; readonly kept: KeptSlot }; readonly count?: number },
-    event: SlotEvent,
+    change: { readonly slot?: { readonly number: number; readonly kept: SlotBinding }; readonly count?: number },
+    event: BindingEvent,
   ): Promise<Result<void>>;
 }
 
 export interface BindingParts {
-  readonly store: SlotStore;
-  readonly kept: { readonly slots: Readonly<Record<number, KeptSlot>>; readonly count?: number };
+  readonly store: BindingStore;
+  readonly kept: { readonly slots: Readonly<Record<number, SlotBinding>>; readonly count?: number };
   /** Of the command line: holds at this start whatever is kept. */
   readonly given: readonly { readonly slot: number; readonly address: string }[];
   readonly givenCount: number | undefined;
@@ -38,7 +38,7 @@ export interface BindingParts {
 }
 
 export interface Bindings {
-  of(slot: number): KeptSlot;
+  of(slot: number): SlotBinding;
   isVirtual(slot: number): boolean;
   /** The slot that an address belongs to. */
   slotAt(address: string): number | undefined;
@@ -47,7 +47,7 @@ export interface Bindings {
   /** @param adapter what the adapter calls itself, for the audit chain */
   bind(slot: number, address: string, by: string, adapter?: string): Promise<Result<void>>;
   unbind(slot: number, by: string): Promise<Result<void>>;
-  adjust(slot: number, change: Omit<KeptSlot, 'address'>, by: string): Promise<Result<void>>;
+  adjust(slot: number, change: Omit<SlotBinding, 'address'>, by: string): Promise<Result<void>>;
   resize(count: number, by: string): Promise<Result<void>>;
 }
 
@@ -57,7 +57,9 @@ const firstSlots = 4;
 
 export function createBindings(parts: BindingParts): Bindings {
   const { store, virtualSlots } = parts;
-  const bound = new Map<number, KeptSlot>(Object.entries(parts.kept.slots).map(([slot, kept]) => [Number(slot), kept]));
+  const bound = new Map<number, SlotBinding>(
+    Object.entries(parts.kept.slots).map(([slot, kept]) => [Number(slot), kept]),
+  );
   for (const { slot, address } of parts.given) {
     // An adapter that is given to another slot now is no longer where it was kept.
     for (const [other, kept] of bound) if (kept.address === address) bound.set(other, without(kept));
@@ -69,8 +71,8 @@ export function createBindings(parts: BindingParts): Bindings {
   let chosen = parts.givenCount ?? parts.kept.count;
   // Where the command line names the slots, no other is meant.
   const unasked = virtualSlots > 0 || parts.given.length > 0 ? 0 : firstSlots;
-  const of = (slot: number): KeptSlot => bound.get(slot) ?? {};
-  const save = async (slot: number, kept: KeptSlot, event: SlotEvent): Promise<Result<void>> => {
+  const of = (slot: number): SlotBinding => bound.get(slot) ?? {};
+  const save = async (slot: number, kept: SlotBinding, event: BindingEvent): Promise<Result<void>> => {
     const saved = await store.saveSlots({ slot: { number: slot, kept } }, event);
     if (saved.ok) bound.set(slot, kept);
     return saved;
@@ -107,6 +109,6 @@ export function createBindings(parts: BindingParts): Bindings {
   } satisfies Bindings);
 }
 
-function without({ address: _gone, ...rest }: KeptSlot): KeptSlot {
+function without({ address: _gone, ...rest }: SlotBinding): SlotBinding {
   return rest;
 }

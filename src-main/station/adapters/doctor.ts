@@ -25,7 +25,7 @@ import {
 import { adapterFault } from './faults.ts';
 import { type LineTrial, type ProbeLimits, probeLine } from './line-probe.ts';
 import { profileOf } from './profiles.ts';
-import type { SlotCounter } from './slot-counter.ts';
+import type { SlotDesk } from './slot-desk.ts';
 import { type SlotLine, type SlotLineParts, slotLine } from './slot-line.ts';
 
 export interface DoctorParts {
@@ -44,7 +44,7 @@ const firstLook: ProbeLimits = { answerMs: 12_000, echoes: 12 };
 const otherLook: ProbeLimits = { answerMs: 5_000, echoes: 0 };
 const linesHeld = { dtr: false, rts: false, hangUpOnClose: false } as const;
 
-export function createDoctor(parts: DoctorParts): Pick<SlotCounter, 'check' | 'remedy'> {
+export function createDoctor(parts: DoctorParts): Pick<SlotDesk, 'check' | 'remedy'> {
   const check = async (slot: number): Promise<Result<DoctorView>> => {
     let view: Result<DoctorView> = failed(adapterFault('port-unbound', { slot }));
     const done = await parts.bench.occupy(slot, async (signal) => {
@@ -65,7 +65,7 @@ export function createDoctor(parts: DoctorParts): Pick<SlotCounter, 'check' | 'r
       // The proof of a remedy is the next look.
       return adjusted.ok ? check(slot) : adjusted;
     },
-  } satisfies Pick<SlotCounter, 'check' | 'remedy'>);
+  } satisfies Pick<SlotDesk, 'check' | 'remedy'>);
 }
 
 /** One examination, which ends early when its signal says so. */

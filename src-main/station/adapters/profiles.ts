@@ -12,7 +12,7 @@ import cp210x from '../../../resources/adapters/silabs-cp210x.json' with { type:
 import stLink from '../../../resources/adapters/st-link-vcp.json' with { type: 'json' };
 import unknown from '../../../resources/adapters/unknown.json' with { type: 'json' };
 import ch340 from '../../../resources/adapters/wch-ch340.json' with { type: 'json' };
-import type { KeptSlot } from './bindings.ts';
+import type { SlotBinding } from './bindings.ts';
 
 const UsbId = z.string().regex(/^[0-9a-f]{4}$/);
 /** The slowest and the fastest that a bench link is run at. */
@@ -53,7 +53,7 @@ export function profileOf(adapter: Pick<AdapterPort, 'vendorId' | 'productId'> |
 /** Of the whole bench, of one slot, or of one batch: the later wins. */
 export interface Overrides {
   readonly stationBaudRate: number | undefined;
-  readonly slot: KeptSlot;
+  readonly slot: SlotBinding;
   readonly batchBaudRate: number | undefined;
 }
 

@@ -73,7 +73,7 @@ export interface Bench {
    * work: somebody aborted the slot, or the bench is closed.
    */
   occupy(slot: number, work: (signal: CancelSignal) => Promise<Result<void>>): Promise<Result<void>>;
-  /** Shows that the slot's virtual unit has this fault on purpose, or none. */
+  /** Shows that the slot's virtual unit has this planted fault, or none. */
   train(slot: number, fault: SlotView['virtualFault']): void;
   /** Takes nothing new from now on, aborts what runs, and waits until every run has ended in a row. */
   close(): Promise<void>;

@@ -91,7 +91,7 @@ export interface DeskReports {
   write(batchId: string, format: 'csv' | 'jsonl'): Promise<Result<{ path: string; units: number }>>;
 }
 
-/** Faults on purpose, for training. */
+/** Planted faults, for training. */
 export interface DeskVirtual {
   setFault(slot: number, fault: { name: string; value?: number } | undefined): Promise<Result<SlotView>>;
 }

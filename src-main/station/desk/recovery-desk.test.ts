@@ -33,7 +33,7 @@ function deskOf(state: 'open' | 'closed' = 'open') {
   return { calls, started, asked };
 }
 
-describe('the counter of interrupted units', () => {
+describe('the desk of interrupted units', () => {
   it('resumes a unit in the slot where it was, or in the one that a person says, as a scan would', async () => {
     const { calls, started } = deskOf();
     await calls['recovery.resume']({ unitId: 'u1' });

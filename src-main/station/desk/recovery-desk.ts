@@ -1,4 +1,4 @@
-/** The counter of interrupted units, of rework and of golden samples. */
+/** The desk of interrupted units, of rework and of golden samples. */
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { GoldenSampleView, RecoveryUnitView } from '../../contract/recovery-views.ts';
 import type { SlotView } from '../../contract/views.ts';

@@ -1,4 +1,4 @@
-/** The Service screen's counter: asks the provisioning service, and carries out the steps of the tutorial there. */
+/** The Service screen's desk: asks the provisioning service, and carries out the steps of the tutorial there. */
 import type { z } from 'zod';
 import { fromBase64, toBase64 } from '../../lib/base/bytes.ts';
 import type { Fault } from '../../lib/base/fault.ts';

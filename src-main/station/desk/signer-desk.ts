@@ -1,4 +1,4 @@
-/** The signers' counter: opens a supervisor's own, and tells the audit chain who did. */
+/** The signers' desk: opens a supervisor's own, and tells the audit chain who did. */
 import { fromBase64 } from '../../lib/base/bytes.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';
 import type { SignerView } from '../../contract/views.ts';

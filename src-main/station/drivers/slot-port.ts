@@ -10,7 +10,7 @@ import type { BenchSlot } from '../bench/bench.ts';
 import type { DeviceProfiles } from './device-profiles.ts';
 
 /** Where a slot's unit is reached, looked up at each opening: an adapter comes back under another number. */
-type SlotLine =
+type LineOpening =
   | { readonly kind: 'serial'; readonly profile: PortProfile }
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number };
 
@@ -19,7 +19,7 @@ export interface SlotPlace {
   readonly name: string;
   readonly virtualSerialNumber?: string;
   /** @param baudRate of the batch, where it has its own */
-  line(baudRate: number | undefined): Promise<Result<SlotLine>>;
+  line(baudRate: number | undefined): Promise<Result<LineOpening>>;
 }
 
 export interface SlotPortParts {

@@ -1,4 +1,4 @@
-/** Training: gives a virtual unit a fault on purpose, shows that its slot is in training, and takes the fault away. */
+/** Training: plants a fault in a virtual unit, shows that its slot is in training, and takes the fault away. */
 import { join } from 'node:path';
 import { faultMaker } from '../../lib/base/fault.ts';
 import { type Result, failed, ok } from '../../lib/base/result.ts';

@@ -9,17 +9,17 @@ import { maxSlots } from './bindings.ts';
 import { type Presence, atWork } from './presence.ts';
 import { parseSlotAddress, usbAddress } from './slot-address.ts';
 
-export interface SlotCounterParts {
+export interface SlotDeskParts {
   readonly bindings: Bindings;
   readonly presence: Presence;
   readonly catalog: PortCatalog;
   readonly bench: Pick<Bench, 'slots'>;
-  readonly doctor: Pick<SlotCounter, 'check' | 'remedy'>;
+  readonly doctor: Pick<SlotDesk, 'check' | 'remedy'>;
   /** A slot that was not shown until now. */
   onSlot(view: SlotView): void;
 }
 
-export interface SlotCounter {
+export interface SlotDesk {
   adapters(): Promise<readonly ListedAdapterView[]>;
   learn(slot: number, by: string): Promise<Result<SlotView>>;
   stopLearning(): Promise<void>;
@@ -30,7 +30,7 @@ export interface SlotCounter {
   resize(slots: number, by: string): Promise<Result<void>>;
 }
 
-export function createSlotCounter(parts: SlotCounterParts): SlotCounter {
+export function createSlotDesk(parts: SlotDeskParts): SlotDesk {
   const { bindings, presence, catalog, bench } = parts;
   const viewOf = (slot: number): Result<SlotView> => {
     const view = bench.slots().find((one) => one.slot === slot);
@@ -67,7 +67,7 @@ export function createSlotCounter(parts: SlotCounterParts): SlotCounter {
       for (const view of bench.slots()) if (view.slot > before && view.slot <= bindings.count()) parts.onSlot(view);
       return resized;
     },
-  } satisfies SlotCounter);
+  } satisfies SlotDesk);
 }
 
 function listed(port: Awaited<ReturnType<PortCatalog['list']>>[number], bindings: Bindings): ListedAdapterView {
