@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { manualClock } from '../lib/base/clock.ts';
 import { silentLog } from '../lib/base/log.ts';
 import { must, ok } from '../lib/base/result.ts';
-import type { RunRequest } from './bench/bench.ts';
+import type { RunRequest } from './bench/slot-run.ts';
 import type { EndRecord, Intent } from './bench/ports.ts';
 import type { StationCore } from './composition.ts';
 import { endInterrupted, resume } from './recovery.ts';

@@ -10,7 +10,8 @@ import { streamPair } from '../../src-main/lib/base/stream-pair.ts';
 import { openPty } from '../../src-main/lib/serial/index.ts';
 import { createSysfsCatalog } from '../../src-main/lib/serial/sysfs-catalog.ts';
 import type { SerialNumber } from '../../src-main/station/batches/model.ts';
-import { type BenchParts, createBench } from '../../src-main/station/bench/bench.ts';
+import { createBench } from '../../src-main/station/bench/bench.ts';
+import type { BenchParts } from '../../src-main/station/bench/slot-run.ts';
 import {
   batchOf,
   countingRandom,

@@ -4,7 +4,8 @@ import { silentLog } from '../../lib/base/log.ts';
 import { failed, must, ok } from '../../lib/base/result.ts';
 import type { SlotView } from '../../contract/views.ts';
 import type { RegistrationId, SerialNumber } from '../batches/model.ts';
-import { type BenchParts, createBench } from './bench.ts';
+import { createBench } from './bench.ts';
+import type { BenchParts } from './slot-run.ts';
 import { benchFault } from './faults.ts';
 import { batchOf, countingRandom, createScript, scriptedJournal, scriptedSigner, scriptedUnit } from './test-bench.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ok } from '../../lib/base/result.ts';
 import type { RecoveryUnitView } from '../../contract/recovery-views.ts';
-import type { RunRequest } from '../bench/bench.ts';
+import type { RunRequest } from '../bench/slot-run.ts';
 import { batchOf } from '../bench/test-bench.ts';
 import { type RecoveryDeskParts, recoveryCalls } from './recovery-desk.ts';
 

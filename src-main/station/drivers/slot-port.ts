@@ -6,7 +6,7 @@ import type { Random } from '../../lib/base/random.ts';
 import type { Result } from '../../lib/base/result.ts';
 import type { ByteStream } from '../../lib/base/stream.ts';
 import { type PortProfile, openPortHost, openTcpStream } from '../../lib/serial/index.ts';
-import type { BenchSlot } from '../bench/bench.ts';
+import type { BenchSlot } from '../bench/slot-run.ts';
 import type { DeviceProfiles } from './device-profiles.ts';
 
 /** Where a slot's unit is reached, looked up at each opening: an adapter comes back under another number. */
