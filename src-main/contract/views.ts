@@ -17,7 +17,13 @@ export type UnitState = (typeof unitStates)[number];
 export const outboxStates = ['pending', 'sending', 'sent', 'parked'] as const;
 export type OutboxState = (typeof outboxStates)[number];
 
-export const Fault = z.object({ code: z.string(), say: Text, hint: Text });
+export const Fault = z.object({
+  code: z.string(),
+  say: Text,
+  hint: Text,
+  /** The other unit, where an identity belongs to it: what `unit.history` takes. */
+  unitId: Id.optional(),
+});
 export type FaultInView = z.infer<typeof Fault>;
 
 const PhaseView = z.object({

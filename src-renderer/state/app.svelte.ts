@@ -8,6 +8,7 @@ import { Now } from './now.svelte.ts';
 import { Preferences } from './preferences.svelte.ts';
 import { Recovery } from './recovery.svelte.ts';
 import { Station } from './station.svelte.ts';
+import { Training } from './training.svelte.ts';
 
 export const screens = ['bench', 'batches', 'recovery', 'samples', 'outbox', 'service', 'settings'] as const;
 export type ScreenName = (typeof screens)[number];
@@ -24,6 +25,7 @@ export class App {
   readonly tones: Tones;
   readonly station: Station;
   readonly recovery: Recovery;
+  readonly training: Training;
   readonly now: Now;
   readonly preferences: Preferences;
   screen = $state<ScreenName>('bench');
@@ -34,6 +36,7 @@ export class App {
     this.tones = tones;
     this.station = new Station(createClient(browser.station, clock), clock);
     this.recovery = new Recovery(this.station);
+    this.training = new Training(this.station, browser);
     this.now = new Now(clock);
     this.preferences = new Preferences(browser);
   }
@@ -43,6 +46,7 @@ export class App {
       this.preferences.open(),
       this.now.open(),
       this.recovery.open(),
+      this.training.open(),
       this.station.open(),
       this.station.onVerdict((verdict) => this.tones.play(verdict, this.preferences.volume)),
     ];

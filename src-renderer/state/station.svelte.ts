@@ -26,6 +26,7 @@ export class Station {
   readonly batch = $derived(this.batches.find((batch) => batch.batchId === this.view?.batchId));
   readonly clock: Clock;
   #rowListeners: readonly ((rows: Rows) => void)[] = [];
+  #slotListeners: readonly ((slots: readonly SlotView[], isFresh: boolean) => void)[] = [];
   #verdictListeners: readonly ((verdict: Verdict, slot: number) => void)[] = [];
   #cancelBeat: () => void = () => undefined;
   #isOpen = false;
@@ -39,7 +40,7 @@ export class Station {
   open(): () => void {
     this.#isOpen = true;
     const stops = [
-      this.client.on('station.changed', (view) => (this.view = view)),
+      this.client.on('station.changed', (view) => this.hearView(view)),
       this.client.on('station.lost', () => this.#lose()),
       this.client.on('slot.changed', (slot) => this.hearSlot(slot)),
       this.client.on('batch.changed', (batch) => this.hearBatch(batch)),
@@ -69,9 +70,25 @@ export class Station {
     };
   }
 
+  /** Another number of slots: the cards are asked for, since no event tells of one that went. */
+  hearView(view: StationView): void {
+    const isResized = this.view !== undefined && this.view.slots !== view.slots;
+    this.view = view;
+    if (isResized) void this.#loadBench();
+  }
+
+  /** `isFresh`: after a start or a silence, where whatever changed meanwhile was not heard. */
+  onSlots(hear: (slots: readonly SlotView[], isFresh: boolean) => void): () => void {
+    this.#slotListeners = [...this.#slotListeners, hear];
+    return () => {
+      this.#slotListeners = this.#slotListeners.filter((one) => one !== hear);
+    };
+  }
+
   hearSlot(slot: SlotView): void {
     const before = this.slots.find((known) => known.slot === slot.slot);
     this.slots = [...this.slots.filter((known) => known.slot !== slot.slot), slot].sort((a, b) => a.slot - b.slot);
+    for (const hear of this.#slotListeners) hear(this.slots, false);
     const verdict = slot.run?.state;
     if (verdict === undefined || verdict === 'working') return;
     if (before?.run?.runId === slot.run?.runId && before?.run?.state !== 'working') return;
@@ -119,10 +136,18 @@ export class Station {
   /** Everything is asked for again after a silence: events were missed. */
   async #load(): Promise<boolean> {
     const [bench, batches] = await Promise.all([this.client.call('bench.get', {}), this.client.call('batch.list', {})]);
-    if (bench.ok) this.slots = bench.value.slots;
+    if (bench.ok) {
+      this.slots = bench.value.slots;
+      for (const hear of this.#slotListeners) hear(this.slots, true);
+    }
     if (batches.ok) this.batches = batches.value.batches;
     for (const hear of this.#rowListeners) hear({ units: true, outbox: true, service: true });
     return bench.ok && batches.ok;
+  }
+
+  async #loadBench(): Promise<void> {
+    const bench = await this.ask('bench.get', {});
+    if (bench.ok) this.slots = bench.value.slots;
   }
 
   #lose(): void {

@@ -154,6 +154,12 @@ export const en = {
     idScope: 'ID scope',
     target: 'Target',
     slots: 'Slots',
+    bench: 'Bench',
+    benchLead:
+      'For supervisors: how many slots this bench shows. A slot with a fixture or a virtual unit cannot be taken away.',
+    slotCount: 'Number of slots',
+    showSlots: (n: number) => (n === 1 ? 'Show 1 slot' : `Show ${n} slots`),
+    slotsShown: (n: number) => (n === 1 ? 'The bench shows 1 slot.' : `The bench shows ${n} slots.`),
   },
   ...enFloor,
   batches: enBatches,

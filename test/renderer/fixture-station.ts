@@ -8,7 +8,7 @@ import {
   type SlotView,
   type UnitView,
 } from '../../src-main/contract/views.ts';
-import { goldenSamples, interruptedUnits } from './floor-scene.ts';
+import { goldenSamples, historyOf, interruptedUnits } from './floor-scene.ts';
 import { batchOf, nowMs, runOf, type Scene } from './scenes.ts';
 
 export interface FixtureStation {
@@ -114,7 +114,10 @@ export function createFixtureStation(scene: Scene): FixtureStation {
     'scan.rules': () => scanRules,
     'scan.setRules': ({ rules }) => (scanRules = rules),
     'bench.abort': ({ slot }) => slots.find((one) => one.slot === slot) ?? 'no-slot',
-    'bench.setSlots': ({ slots: count }) => (station = { ...station, slots: count }),
+    'bench.setSlots': ({ slots: count }) => {
+      slots = Array.from({ length: count }, (_, at) => slots[at] ?? emptySlot(at + 1));
+      return (station = { ...station, slots: count });
+    },
     'adapter.list': () => ({ adapters: [] }),
     'slot.learn': ({ slot }) => learnt(slot),
     'slot.stopLearning': () => ({ slots }),
@@ -146,7 +149,7 @@ export function createFixtureStation(scene: Scene): FixtureStation {
         (state === undefined || unit.state === state) && (search === undefined || unit.serialNumber.includes(search));
       return pageOf({ total: scene.units, make: unitAt, keep }, cursor, limit);
     },
-    'unit.history': () => 'no-history',
+    'unit.history': ({ unitId }) => historyOf(unitId),
     'unit.rework': ({ reason }) => ({
       ...{ ...unitAt(0), state: 'in-work' },
       rework: { reason, by: station.operator, atMs: nowMs, count: 1 },
@@ -221,6 +224,8 @@ export function createFixtureStation(scene: Scene): FixtureStation {
     },
   };
 }
+
+const emptySlot = (slot: number): SlotView => ({ slot, port: { state: 'empty', name: '' } });
 
 const failed = (code: string, say: string, hint: string) => ({ ok: false, fault: { code, say, hint } });
 

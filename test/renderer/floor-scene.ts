@@ -1,5 +1,5 @@
 /** What a fixture station tells of interrupted units and golden samples. */
-import type { GoldenSampleView, RecoveryUnitView } from '../../src-main/contract/recovery-views.ts';
+import type { GoldenSampleView, RecoveryUnitView, UnitHistoryView } from '../../src-main/contract/recovery-views.ts';
 import { nowMs } from './scenes.ts';
 
 const unit = (at: number, more: Partial<RecoveryUnitView>): RecoveryUnitView => ({
@@ -42,3 +42,28 @@ export const goldenSamples: readonly GoldenSampleView[] = [
   },
   { name: 'G-BAD-1', serialNumber: 'GOLD-0002', expect: 'fail', addedMs: nowMs - 9e8, addedBy: 'Ada Okafor' },
 ];
+
+/** Failed, passed, superseded by rework, and passed again. */
+export function historyOf(unitId: string): UnitHistoryView {
+  const run = (number: number, more: Partial<UnitHistoryView['runs'][number]>): UnitHistoryView['runs'][number] => ({
+    ...{ runId: `${unitId}-r${number}`, number, slot: 3, operator: 'Ada Okafor', phase: 'commit', verdict: 'pass' },
+    ...{ startedMs: nowMs - 8e7 + number * 6e6, endedMs: nowMs - 8e7 + number * 6e6 + 9_400 },
+    ...more,
+  });
+  const cut = {
+    code: 'device-silent',
+    say: 'The unit stopped answering.',
+    hint: 'Check the cable, then run it again.',
+  };
+  return {
+    unitId,
+    serialNumber: 'SN-2026-000017',
+    runs: [run(3, {}), run(2, { slot: 1 }), run(1, { phase: 'write', verdict: 'error', fault: cut })],
+    superseded: [
+      {
+        ...{ reason: 'Field return, board exchanged', by: 'Ada Okafor', atMs: nowMs - 8e7 + 15e6 },
+        ...{ passedMs: nowMs - 8e7 + 12e6, registrationId: 'sn-2026-000017', deviceId: 'SN-2026-000017' },
+      },
+    ],
+  };
+}

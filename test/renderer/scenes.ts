@@ -15,7 +15,7 @@ export interface Scene {
 }
 
 export const nowMs = systemClock.nowMs();
-const longSerial = 'SN-2026-PRODUKTIONSLINIE-0000000000000042';
+const longSerial = 'SN-2026-PRODUKTIONSLINIE-SUEDDEUTSCHLAND-WERK-03-000000000000042';
 const longFault = {
   code: 'serial-mismatch',
   say: 'Die Seriennummer auf dem Typenschild stimmt nicht mit der Geräteidentifikationsnummer überein.',
@@ -25,6 +25,7 @@ const duplicate = {
   code: 'ek-already-used',
   say: 'This unit was already provisioned as SN-2026-000017 in batch 2026-113.',
   hint: 'Put it aside as a duplicate and scan the next unit.',
+  unitId: 'u17',
 };
 const noAnswer = {
   code: 'device-silent',
@@ -85,6 +86,13 @@ function slotOf(slot: number, scene: string): SlotView {
     ],
     learning: [{ slot, port: { state: slot === 1 ? ('learning' as const) : ('empty' as const), name: '' } }],
     golden: [{ slot, port }],
+    training: [
+      {
+        ...{ slot, port, virtualSerialNumber: `VIRT-${slot.toString().padStart(4, '0')}` },
+        ...(slot % 3 === 1 ? { virtualFault: { name: 'stuck-silent', say: 'The firmware is stuck.' } } : {}),
+      },
+    ],
+    unplugged: [{ slot, port: { ...port, state: slot === 2 ? ('empty' as const) : port.state, address: 'usb:1-2' } }],
     ready: [{ slot, port, virtualSerialNumber: `VIRT-${slot.toString().padStart(4, '0')}` }],
     pass: [{ slot, port, run: runOf(serial, 'pass', { ...passed, unitState: 'seen' }) }],
     fail: [{ slot, port, run: runOf(serial, 'fail', { fault: duplicate }) }],
@@ -190,7 +198,7 @@ function stationOf(name: string, slots: number): StationView {
     },
     ...(isEmpty ? {} : { batchId: 'b1' }),
     slots,
-    virtualBench: name === 'ready' || isEmpty,
+    virtualBench: name === 'ready' || name === 'training' || isEmpty,
   };
 }
 

@@ -1,4 +1,4 @@
-// Photographs the screens on the fixture station: node test/renderer/shots.mjs OUT [name-part]. For looking, not for comparing.
+// Photographs the screens on the fixture station: node test/renderer/shots.mjs OUT [name-part,…]. For looking, not for comparing.
 import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { mkdirSync } from 'node:fs';
@@ -59,6 +59,12 @@ const shots = [
   ['bench-refused', 'slots=16&scene=pass', async (page) => page.keyboard.type('SN-2026-000777\n', { delay: 3 }), small],
   ['bench-training', 'slots=4&scene=ready', click('Show slot 2 in detail'), small],
   ['bench-fixture', 'slots=8&scene=learning', click('Show slot 2 in detail'), large],
+  ['bench-16-training', 'slots=16&scene=training', undefined, small],
+  ['bench-1-training', 'slots=1&scene=training', undefined, large],
+  ['bench-4-unplugged', 'slots=4&scene=unplugged', undefined, small],
+  ['bench-4-history', 'slots=4&scene=mixed', click('Show slot 2 in detail'), large, true],
+  ['batches-history', '', then(to('Batches'), async (page) => page.getByRole('row').nth(2).click()), small],
+  ['settings-dark', 'slots=8', to('Settings'), large, true],
   ['recovery', 'slots=4', to('Recovery'), small],
   ['recovery-dark', 'slots=4', then(to('Recovery'), click('Set aside')), large, true],
   ['samples', 'scene=golden', to('Samples'), small],
@@ -96,7 +102,7 @@ mkdirSync(out, { recursive: true });
 const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
 const browser = await chromium.launch({ executablePath: process.env.BENCHLINE_CHROMIUM ?? '/usr/bin/chromium', args });
 for (const [name, query, first, viewport, isDark = false, isMore = false] of shots) {
-  if (!name.includes(only)) continue;
+  if (!only.split(',').some((part) => name.includes(part))) continue;
   const page = await browser.newPage({
     viewport,
     colorScheme: isDark ? 'dark' : 'light',

@@ -35,6 +35,23 @@ describe('a slot', () => {
     expect(after(plugged, begun, pulled, { at: 'port', port: unbound }).port).toEqual(unbound);
   });
 
+  it('names the unit that an identity belongs to, so that its history can be asked for', () => {
+    const taken = {
+      code: 'identity-taken',
+      say: 'It belongs to SN0.',
+      hint: 'Take it out.',
+      detail: { unitId: 'u0', slot: 1 },
+    };
+    const view = after(begun, { at: 'ended', verdict: 'fail', nowMs: 2_000, fault: taken });
+    expect(view.run?.fault).toEqual({
+      code: 'identity-taken',
+      say: 'It belongs to SN0.',
+      hint: 'Take it out.',
+      unitId: 'u0',
+    });
+    expect(SlotShape.parse(view)).toEqual(view);
+  });
+
   it('has every phase before it once a run has begun, and none of the last run', () => {
     const view = after(begun, pass, { ...begun, runId: 'r2' as RunId });
     expect(view.run).toMatchObject({ runId: 'r2', state: 'working' });

@@ -1,7 +1,15 @@
 /** What one slot shows: a pure table from (view, event) to the next view. */
 import { unreachable } from '../../lib/base/result.ts';
 import type { Fault } from '../../lib/base/fault.ts';
-import { type Phase, type RunView, type SlotView, type UnitState, type Verdict, phases } from '../../contract/views.ts';
+import {
+  type FaultInView,
+  type Phase,
+  type RunView,
+  type SlotView,
+  type UnitState,
+  type Verdict,
+  phases,
+} from '../../contract/views.ts';
 import { benchFault } from './faults.ts';
 import type { Attestation, RunId, SerialNumber } from '../batches/model.ts';
 import { samplePhases } from './golden-run.ts';
@@ -110,6 +118,7 @@ function ended(run: RunView, event: Extract<SlotEvent, { at: 'ended' }>): RunVie
   };
 }
 
-function shown(fault: Fault): { code: string; say: string; hint: string } {
-  return { code: fault.code, say: fault.say, hint: fault.hint };
+function shown({ code, say, hint, detail }: Fault): FaultInView {
+  const unitId = detail?.['unitId'];
+  return { code, say, hint, ...(typeof unitId === 'string' ? { unitId } : {}) };
 }

@@ -1,6 +1,6 @@
 /** The bench: which slot is in hand, what the keys mean for it, and what a scan starts. */
 import type { ScanTaken } from '../../../src-main/contract/scan.ts';
-import type { SlotView, UnitView } from '../../../src-main/contract/views.ts';
+import type { SlotView } from '../../../src-main/contract/views.ts';
 import { ok } from '../../../src-main/lib/base/result.ts';
 import type { Answer } from '../../bridge/client.ts';
 import type { App } from '../../state/app.svelte.ts';
@@ -28,7 +28,6 @@ export class BenchScreen {
   said = $state<string>();
   /** How the cards stand, for the arrow keys. */
   columns = 1;
-  history = $state.raw<readonly UnitView[]>([]);
   readonly capture: ScanCapture;
   readonly held: HeldKeys;
   readonly #app: App;
@@ -65,7 +64,6 @@ export class BenchScreen {
   show(slot: number): void {
     this.open = slot;
     this.inHand = slot;
-    void this.#loadHistory();
   }
 
   hide(): void {
@@ -224,16 +222,5 @@ export class BenchScreen {
   #forget(): void {
     for (const task of [this.scan, this.act, this.virtualScan]) task.forget();
     this.said = undefined;
-  }
-
-  async #loadHistory(): Promise<void> {
-    this.history = [];
-    const search = this.detail?.run?.serialNumber;
-    if (search === undefined) return;
-    const shown = this.open;
-    const answer = await this.#app.station.ask('unit.list', { search, limit: 5 });
-    if (answer.ok && shown === this.open) {
-      this.history = answer.value.items.filter((unit) => unit.serialNumber === search);
-    }
   }
 }
