@@ -89,6 +89,10 @@ export class Station {
     const before = this.slots.find((known) => known.slot === slot.slot);
     this.slots = [...this.slots.filter((known) => known.slot !== slot.slot), slot].sort((a, b) => a.slot - b.slot);
     for (const hear of this.#slotListeners) hear(this.slots, false);
+    this.#hearVerdict(slot, before);
+  }
+
+  #hearVerdict(slot: SlotView, before: SlotView | undefined): void {
     const verdict = slot.run?.state;
     if (verdict === undefined || verdict === 'working') return;
     if (before?.run?.runId === slot.run?.runId && before?.run?.state !== 'working') return;

@@ -4,13 +4,8 @@ import { expect, test } from '@playwright/test';
 import type { BatchView, UnitView } from '../../src-main/contract/views.ts';
 import { openDisplay, type Display } from './harness/display.ts';
 import { kill } from './harness/run-processes.ts';
-import { burst, keptData, labelOf, openStation, picture, resize, scan, take } from './harness/station-window.ts';
+import { ask, burst, keptData, labelOf, openStation, picture, resize, scan, take } from './harness/station-window.ts';
 import type { KeptData, StationWindow } from './harness/station-window.ts';
-
-interface StationPort {
-  call(name: string, payload: unknown): Promise<{ ok: boolean; value?: unknown; fault?: { code: string } }>;
-}
-declare const station: StationPort;
 
 const slots = Array.from({ length: 16 }, (_, at) => at + 1);
 // Sixteen units, a service and two hubs start on two cores.
@@ -41,15 +36,8 @@ test.afterAll(async () => {
 const label = (slot: number): string => labels[slot - 1] ?? '';
 const face = (slot: number, word: string) => expect(bench.face(slot)).toHaveText(word, { timeout: verdictMs });
 
-/** What the station itself says, past the screen: the trainer's faults and what stands in the store. */
-async function ask<T>(name: string, payload: unknown): Promise<T> {
-  const answer = await bench.page.evaluate(([call, input]) => station.call(call, input), [name, payload] as const);
-  expect(answer, name).toMatchObject({ ok: true });
-  return answer.value as T;
-}
-
 async function unitOf(slot: number): Promise<UnitView | undefined> {
-  const { items } = await ask<{ items: UnitView[] }>('unit.list', { search: label(slot), limit: 5 });
+  const { items } = await ask<{ items: UnitView[] }>(bench, 'unit.list', { search: label(slot), limit: 5 });
   return items.find((unit) => unit.serialNumber === label(slot));
 }
 
@@ -131,14 +119,14 @@ test('the label of another unit fails the one that is plugged in, and the right 
 
 test('a hung unit is stopped by a scanned command and passes when it is run again', async () => {
   const { page } = bench;
-  await ask('virtual.setFault', { slot: 4, fault: { name: 'stuck-silent' } });
+  await ask(bench, 'virtual.setFault', { slot: 4, fault: { name: 'stuck-silent' } });
   await face(4, 'READY');
   await scanInto(4, label(4));
   await face(4, 'WORKING');
   await scan(page, 'CMD-ABORT');
   await face(4, 'ERROR');
   await expect(bench.slot(4)).toContainText('The run was stopped by hand.');
-  await ask('virtual.setFault', { slot: 4 });
+  await ask(bench, 'virtual.setFault', { slot: 4 });
   await expect(bench.slot(4)).not.toContainText('Training');
   await take(bench, 4);
   await page.keyboard.press('Space');
@@ -147,11 +135,19 @@ test('a hung unit is stopped by a scanned command and passes when it is run agai
 });
 
 test('a cloned TPM fails before anything is written, and says whose identity it is', async () => {
-  await ask('virtual.setFault', { slot: 5, fault: { name: 'duplicate-ek', value: 1 } });
+  await ask(bench, 'virtual.setFault', { slot: 5, fault: { name: 'duplicate-ek', value: 1 } });
   await scanInto(5, label(5));
   await face(5, 'FAIL');
   await expect(bench.slot(5).getByRole('button', { name: 'Run again' })).toBeVisible();
   await picture(bench.page, 'hour-verdicts');
+  await take(bench, 5);
+  await bench.page.keyboard.press('Enter');
+  const other = bench.page.getByRole('region', { name: 'The unit it is taken for' });
+  await expect(other).toContainText(`Its identity belongs to ${label(1)}.`);
+  await expect(other.getByRole('listitem')).toHaveCount(1);
+  await expect(other).toContainText('Run 1 · PASS');
+  await picture(bench.page, 'hour-duplicate');
+  await bench.page.keyboard.press('Escape');
 });
 
 test('a slot above nine is taken by two digits, and Space does what its card says', async () => {
@@ -172,7 +168,7 @@ test('a scanner that runs into a field leaves nothing there', async () => {
 
 test('a station that is killed in a run comes back, keeps its verdicts and finishes the unit', async () => {
   const { page } = bench;
-  await ask('virtual.setFault', { slot: 7, fault: { name: 'delay', value: 500 } });
+  await ask(bench, 'virtual.setFault', { slot: 7, fault: { name: 'delay', value: 500 } });
   await scanInto(7, label(7));
   await face(7, 'WORKING');
   kill(bench.processes(stationProcess));
@@ -180,6 +176,11 @@ test('a station that is killed in a run comes back, keeps its verdicts and finis
   await expect(page.getByText('The station does not answer.')).toHaveCount(0, { timeout: startMs });
   await expect(bench.face(1)).toHaveText('PASS', { timeout: startMs });
   await expect(bench.face(5)).toHaveText('FAIL');
+  // No training goes on in production unsaid: the restart ended it, and the bench tells.
+  const training = page.getByRole('group', { name: 'Training' });
+  await expect(training).toContainText('Training ended with the restart: slots 5, 7');
+  await press('Understood');
+  await expect(training).toHaveCount(0);
   await expect(bench.face(7)).toHaveText(/PASS|ERROR/, { timeout: startMs });
   await press('Recovery');
   await expect(page.getByRole('heading', { name: 'Recovery' })).toBeVisible();
@@ -195,10 +196,10 @@ test('the rest of the bench passes, and store and report say the same as the scr
   await press('Scan the virtual units');
   // The unit of slot 5 too: since the restart it has the TPM it was made with, and its own identity belongs to nobody else.
   for (const slot of slots) await face(slot, 'PASS');
-  const { batches } = await ask<{ batches: BatchView[] }>('batch.list', {});
+  const { batches } = await ask<{ batches: BatchView[] }>(bench, 'batch.list', {});
   const batch = batches.find((one) => one.terms.name === 'Hour');
   expect(batch?.counts).toMatchObject({ passed: 16, failed: 0, inWork: 0 });
-  const { path } = await ask<{ path: string }>('batch.report', { batchId: batch?.batchId, format: 'jsonl' });
+  const { path } = await ask<{ path: string }>(bench, 'batch.report', { batchId: batch?.batchId, format: 'jsonl' });
   const report = readFileSync(path, 'utf8');
   for (const slot of slots) expect(report.split(label(slot)).length, label(slot)).toBeGreaterThan(1);
   await expect(page.getByRole('banner')).toContainText('16 of 16');

@@ -10,6 +10,7 @@ import {
   picture,
   scan,
   take,
+  ask,
   type KeptData,
   type StationWindow,
 } from './harness/station-window.ts';
@@ -18,12 +19,21 @@ let kept: KeptData;
 let display: Display;
 let station: StationWindow;
 
+// Its label names a unit that is in no slot.
+const liar = 'VB000BAD-0001';
+let good = '';
+const terms = {
+  ...{ name: 'Shift', product: 'Gateway', quantity: 4, attestation: 'tpm', enrollmentKind: 'individual' },
+  ...{ keyAlgorithm: 'p256', deviceIdTemplate: '{serialNumber}', serialPattern: 'VB.+', ekCertificatePolicy: 'none' },
+};
+
 test.describe.configure({ mode: 'serial' });
 
 test.beforeAll(async () => {
   kept = keptData('keyboard');
   display = await openDisplay();
-  station = await openStation({ display: display.name, data: kept.data, args: ['--virtual-units', '2'] });
+  const args = ['--virtual-units', '4', '--attestation', 'tpm', '--tpm', 'software'];
+  station = await openStation({ display: display.name, data: kept.data, args });
 });
 
 test.afterAll(async () => {
@@ -47,7 +57,7 @@ async function focused(): Promise<{ readonly name: string; readonly isVisible: b
 
 test('a scan alone takes a unit to PASS, and its detail opens and closes by key', async () => {
   const { page } = station;
-  await expectReady(station, 2);
+  await expectReady(station, 4);
   await scan(page, await labelOf(station, 1));
   await expect(station.face(1)).toHaveText('PASS', { timeout: 60_000 });
   await take(station, 1);
@@ -100,4 +110,54 @@ test('screens are changed by key', async () => {
   await page.getByRole('button', { name: 'Service', exact: true }).focus();
   await page.keyboard.press('Enter');
   await expect(page.getByRole('table', { name: 'Registrations' })).toBeVisible();
+});
+
+test('golden samples are added by key and scanner', async () => {
+  const { page } = station;
+  await page.getByRole('button', { name: 'Bench', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  good = await labelOf(station, 3);
+  await page.getByRole('button', { name: 'Samples', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  const form = page.getByRole('form', { name: 'Add a golden sample' });
+  const add = async (name: string, serialNumber: string): Promise<void> => {
+    await form.getByRole('textbox', { name: 'Name' }).focus();
+    await page.keyboard.type(name);
+    await form.getByRole('textbox', { name: 'Serial number' }).focus();
+    await scan(page, serialNumber);
+    await expect(page.getByRole('article', { name })).toContainText(serialNumber);
+  };
+  await add('G-GOOD', good);
+  await form.getByRole('radio', { name: 'Known good: it must pass' }).focus();
+  await page.keyboard.press('ArrowRight');
+  await add('G-BAD', liar);
+  await expect(page.getByRole('article', { name: 'G-BAD' })).toContainText('Known bad');
+});
+
+test('a scan routes to a golden sample, and units wait until both were checked', async () => {
+  const { page } = station;
+  const { batchId } = await ask<{ batchId: string }>(station, 'batch.open', {
+    terms: { ...terms, goldenSamples: true },
+  });
+  await ask(station, 'batch.select', { batchId });
+  await page.getByRole('button', { name: 'Bench', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await expect(station.face(3)).toHaveText('HOLD');
+  await expect(station.slot(3)).toContainText('Scan a golden sample');
+  // Without a slot in hand, and with the focus on the rail.
+  await scan(page, good);
+  await expect(station.slot(3)).toContainText('Sample G-GOOD passed, as it must.', { timeout: 60_000 });
+  await expect(station.face(3)).toHaveText('PASS');
+  await expect(station.slot(4)).toContainText('Scan the known-bad sample');
+  // Its label lies: the unit in the slot says another serial number.
+  await take(station, 4);
+  await scan(page, liar);
+  await expect(station.slot(4)).toContainText('Sample G-BAD was refused, as it must be.', { timeout: 60_000 });
+  await expect(station.face(4)).toHaveText('PASS');
+  await picture(page, 'bench-golden');
+  const { items } = await ask<{ items: unknown[] }>(station, 'unit.list', { search: good });
+  expect(items, 'a sample is no unit').toEqual([]);
+  await page.getByRole('button', { name: 'Samples', exact: true }).focus();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('region', { name: 'This shift' }).getByText('checked')).toHaveCount(2);
 });

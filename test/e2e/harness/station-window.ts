@@ -96,6 +96,20 @@ export async function take(station: StationWindow, slot: number): Promise<void> 
   await expect(station.page.getByText(`goes to slot ${String(slot)}`)).toBeVisible();
 }
 
+interface StationPort {
+  call(name: string, payload: unknown): Promise<{ ok: boolean; value?: unknown; fault?: { code: string } }>;
+}
+
+/** What the station itself says, past the screen: the trainer's faults and what stands in the store. */
+export async function ask<T>({ page }: StationWindow, name: string, payload: unknown): Promise<T> {
+  const answer = await page.evaluate(
+    ([call, input]) => (window as unknown as { station: StationPort }).station.call(call, input),
+    [name, payload] as const,
+  );
+  expect(answer, name).toMatchObject({ ok: true });
+  return answer.value as T;
+}
+
 /** Types as a scanner does, wherever the focus is: the text, then Enter. */
 export async function scan(page: Page, text: string): Promise<void> {
   await page.keyboard.type(text);
