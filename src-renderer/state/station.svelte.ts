@@ -88,7 +88,8 @@ export class Station {
   hearSlot(slot: SlotView): void {
     const before = this.slots.find((known) => known.slot === slot.slot);
     this.slots = [...this.slots.filter((known) => known.slot !== slot.slot), slot].sort((a, b) => a.slot - b.slot);
-    for (const hear of this.#slotListeners) hear(this.slots, false);
+    // Until everything was asked for again, what comes is of a station that has just started.
+    for (const hear of this.#slotListeners) hear(this.slots, this.link.at !== 'up');
     this.#hearVerdict(slot, before);
   }
 

@@ -27,7 +27,7 @@ export class Training {
     return this.#station.onSlots((slots, isFresh) => {
       const now = trained(slots);
       const known = isFresh ? this.#kept() : this.ended;
-      this.ended = known.filter((slot) => !now.includes(slot));
+      this.ended = known.filter((slot) => !now.includes(slot)).sort((a, b) => a - b);
       this.#keep([...now, ...this.ended]);
     });
   }
