@@ -4,13 +4,13 @@ import { systemRandom } from '../../src-main/lib/base/host.ts';
 import { must } from '../../src-main/lib/base/result.ts';
 import { claimLoopbackBlock } from '../../src-main/lib/listen/loopback.ts';
 import { askedWords } from '../words.ts';
-import { bytecut } from './bytecut.soak.ts';
+import { bytecut, bytecutInProcess } from './bytecut.soak.ts';
 import { kills } from './kills.soak.ts';
 import { parsers } from './parsers.soak.ts';
 import { wires } from './wires.soak.ts';
 import { runSoak, table, type Soak, type SoakOutcome } from './runner.ts';
 
-const soaks: readonly Soak[] = [parsers, wires, kills, bytecut];
+const soaks: readonly Soak[] = [parsers, wires, kills, bytecutInProcess, bytecut];
 
 const usage = [
   'npm run soak [-- NAME...] [--seed N] [--scale N] [--json FILE]',
@@ -20,13 +20,22 @@ const usage = [
   '',
   '  --seed N      draws the same inputs again (a random one is printed)',
   '  --scale N     so many times as long, 0.01 for a look (1)',
+  '  --from N      bytecut: begins at this byte of each kind of unit (1)',
+  '  --cuts N      bytecut: cuts so many runs of each kind (all: some hours); what is left is told',
   '  --json FILE   writes the counts as JSON',
 ].join('\n');
+
+function areTerms(terms: Readonly<Record<'seed' | 'scale' | 'from' | 'cuts', number>>): boolean {
+  const { seed, scale, from, cuts } = terms;
+  return Number.isInteger(seed) && scale > 0 && Number.isInteger(from) && from >= 1 && cuts >= 1;
+}
 
 async function main(): Promise<number> {
   const options = {
     seed: { type: 'string' },
     scale: { type: 'string', default: '1' },
+    from: { type: 'string', default: '1' },
+    cuts: { type: 'string' },
     json: { type: 'string' },
   } as const;
   const asked = askedWords(options, usage);
@@ -39,8 +48,9 @@ async function main(): Promise<number> {
   }
   const seed = values.seed === undefined ? Math.floor(systemRandom.fraction() * 2 ** 31) : Number(values.seed);
   const scale = Number(values.scale);
-  if (!Number.isInteger(seed) || !(scale > 0)) {
-    process.stderr.write('--seed takes a whole number and --scale a number above 0.\n');
+  const [from, cuts] = [Number(values.from), Number(values.cuts ?? Infinity)];
+  if (!areTerms({ seed, scale, from, cuts })) {
+    process.stderr.write('--seed, --from and --cuts take whole numbers, --scale a number above 0.\n');
     return 2;
   }
   process.stdout.write(`seed ${seed} (the same run again: npm run soak -- --seed ${seed})\n`);
@@ -48,7 +58,7 @@ async function main(): Promise<number> {
   const outcomes: SoakOutcome[] = [];
   for (const soak of soaks.filter((one) => positionals.length === 0 || positionals.includes(one.name))) {
     const say = (line: string): void => void process.stderr.write(`${soak.name}: ${line}\n`);
-    const outcome = await runSoak(soak, { seed, scale, block, say });
+    const outcome = await runSoak(soak, { seed, scale, from, cuts, block, say });
     process.stdout.write(`${table(outcome)}\n`);
     outcomes.push(outcome);
   }

@@ -10,6 +10,9 @@ export interface SoakContext {
   readonly seed: number;
   /** Multiplies how much is done; 1 is what the run is made for. */
   readonly scale: number;
+  /** Of a run with numbered places (bytecut): the first one that is tried, from 1, and how many of each kind. */
+  readonly from: number;
+  readonly cuts: number;
   /** Fresh; removed at the end. */
   readonly folder: string;
   /** Addresses for the programs of this run: it claims no others. */
