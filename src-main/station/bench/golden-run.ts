@@ -5,7 +5,7 @@ import type { Phase, Verdict } from '../../contract/views.ts';
 import type { Attestation, UnitId } from '../batches/model.ts';
 import { registrationIdOf } from '../batches/naming.ts';
 import { benchFault, verdictOf } from './faults.ts';
-import type { BenchJournal, RunBegun, RunStart, SampleRecord } from './ports.ts';
+import type { BenchJournal, DeviceSigner, RunBegun, RunStart, SampleRecord } from './ports.ts';
 import { type RunOutcome, identify, proveTpm } from './run.ts';
 import { Run, type RunParts, type RunTask } from './run-work.ts';
 
@@ -73,9 +73,13 @@ async function proveKey(run: Run): Promise<Result<void>> {
 async function readBack(run: Run): Promise<Result<void>> {
   const { driver, signer } = run.parts;
   const settings = driver.capabilities.settings ? await driver.readSettings() : ok();
-  if (!settings.ok || run.found.attestation !== 'x509' || signer === undefined) return settings.ok ? ok() : settings;
-  if (driver.capabilities.shows?.certificates === false) return ok();
-  const held = await driver.readCertificates();
+  if (!settings.ok) return settings;
+  const shows = driver.capabilities.shows?.certificates !== false;
+  return run.found.attestation === 'x509' && shows && signer !== undefined ? certificateRead(run, signer) : ok();
+}
+
+async function certificateRead(run: Run, signer: DeviceSigner): Promise<Result<void>> {
+  const held = await run.parts.driver.readCertificates();
   if (!held.ok || held.value.length === 0) return held.ok ? ok() : held;
   const valid = await signer.validate(held.value, run.registrationId);
   const { publicKeySha256 } = run.found;
