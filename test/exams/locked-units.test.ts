@@ -95,10 +95,13 @@ describe('a batch that locks its units', () => {
       const pull = (): void => {
         lab.line(1).pull();
       };
+      let locking: Promise<unknown> = Promise.resolve();
       const cut = {
         lock: async () => {
           if (when === 'before') pull();
-          const locked = await unit.device.lock!();
+          const locked = unit.device.lock!();
+          locking = locked;
+          await locked;
           if (when === 'after') pull();
           return locked;
         },
@@ -107,6 +110,8 @@ describe('a batch that locks its units', () => {
       const batchId = lab.openBatch({ lockUnits: true });
       expect(await lab.run(1, 'SN0004', batchId)).toMatchObject({ state: 'error', fault: { code: 'link-lost' } });
       expect(stepsOf().slice(-1)).toEqual(['lock null']);
+      // What the unit was told to do it does, without its cable too; it is plugged in again after that.
+      await locking;
       lab.plug(1, unit);
       expect(await lab.run(1, 'SN0004', batchId)).toMatchObject({ state: 'pass' });
       expect((await unit.device.info()).isLocked).toBe(true);
