@@ -166,6 +166,21 @@ function sumUp() {
   process.stdout.write(`${sum('passed')} passed, ${sum('failed')} failed\n`);
 }
 
+const page = `npm test            every gate and every suite, as CI runs them: some twenty minutes on two cores
+npm run check       the static gates, the unit tests and the planted faults: some five minutes
+
+  gates   ${Object.keys(gates).join(', ')}
+  suites  ${Object.keys(suites).join(', ')}${quick ? '' : ', e2e'}
+
+One test file:  npx vitest run --project=SUITE FILE
+The last line tells how many passed and failed; the exit code is 0 when none failed.
+`;
+
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  process.stdout.write(page);
+  process.exit(0);
+}
+
 try {
   await all();
 } catch (error) {

@@ -66,7 +66,10 @@ export const cliFault = faultMaker({
     say: '{id} does not attest by a symmetric key.',
     hint: 'Enroll it with --symmetric-key; a device of a group is asked for with --group ID.',
   },
-  'data-folder-unusable': { say: 'The folder {folder} cannot be used: {reason}.', hint: 'Check its rights.' },
+  'data-folder-unusable': {
+    say: 'The folder {folder} cannot be used: {reason}.',
+    hint: 'Name a folder that is there, and that this user may read and write.',
+  },
   'no-station-worked': {
     say: 'No station has worked in the folder {folder}.',
     hint: 'Name the data folder that a station was started with.',
