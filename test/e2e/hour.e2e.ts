@@ -176,6 +176,11 @@ test('a station that is killed in a run comes back, keeps its verdicts and finis
   await expect(page.getByText('The station does not answer.')).toHaveCount(0, { timeout: startMs });
   await expect(bench.face(1)).toHaveText('PASS', { timeout: startMs });
   await expect(bench.face(5)).toHaveText('FAIL');
+  // No training goes on in production unsaid: the restart ended it, and the bench tells.
+  const training = page.getByRole('group', { name: 'Training' });
+  await expect(training).toContainText('Training ended with the restart: slots 5, 7');
+  await press('Understood');
+  await expect(training).toHaveCount(0);
   await expect(bench.face(7)).toHaveText(/PASS|ERROR/, { timeout: startMs });
   await press('Recovery');
   await expect(page.getByRole('heading', { name: 'Recovery' })).toBeVisible();

@@ -28,6 +28,8 @@ it('the benchmark of the bench runs through with two units and loses none', asyn
     'longest stall of the station, x509, 2 at once',
     'a shift of 4 units through 2 slots',
     'memory of the station after the shift',
+    'heap in use after a collection, station',
+    'heap in use after a collection, its store worker',
     'longest stall of the station, in the shift',
   ]);
   // Nothing is faster than its bytes on the wire.
